@@ -1,0 +1,2 @@
+//! The `sidestep` crate.
+pub mod device;

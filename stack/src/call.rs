@@ -1,0 +1,467 @@
+//! What an application may ask of the stack: plain data (RFC 9293 §3.10.1 to §3.10.6 for TCP).
+//!
+//! [`Stack::user_calls`](crate::Stack::user_calls) takes a [`Call`] and answers at once with a
+//! [`Reply`] or a reason why not. What takes longer is told later by an [`Event`](crate::Event).
+//! No call ever blocks, and none of them carries code.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::base::{Duration, Key};
+use crate::observe::State;
+use crate::wire::protocol::{Protocol, TrafficClass};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(pub Key);
+    )*};
+}
+
+ids! {
+    /// Names a TCP connection, from OPEN until [`Event::Released`](crate::Event::Released).
+    ConnectionId;
+    /// Names a TCP listener.
+    ListenerId;
+    /// Names a UDP socket.
+    SocketId;
+    /// Names a raw IP socket.
+    RawId;
+    /// Names a look-up of a host name.
+    LookupId;
+}
+
+/// Which families a wildcard covers.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Families {
+    /// IPv4 and IPv6.
+    #[default]
+    Both,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// What a listener or a socket is bound to.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Local {
+    /// One of our addresses; `None` for all addresses of `families`.
+    pub address: Option<IpAddr>,
+    /// Which families a wildcard covers; ignored if there is an address.
+    pub families: Families,
+    /// The port; 0 lets the stack choose one (RFC 6056).
+    pub port: u16,
+}
+
+/// OPEN, active (RFC 9293 §3.9.1.1, §3.10.1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OpenConnection {
+    /// To whom.
+    pub remote: SocketAddr,
+    /// From which of our addresses; `None` lets the stack choose (RFC 6724).
+    pub local_address: Option<IpAddr>,
+    /// From which port; 0 lets the stack choose (RFC 6056).
+    pub local_port: u16,
+    /// Settings that hold from the SYN on.
+    pub options: ConnectionOptions,
+}
+
+/// When the peer is asked whether it is still there (RFC 9293 §3.8.4).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeepAlive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// So many unanswered probes end the connection.
+    pub probes_max: u32,
+}
+
+/// Settings of one connection. `None` means the default in [`Config`](crate::Config).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ConnectionOptions {
+    /// Nagle's algorithm (RFC 9293 §3.7.4): true switches it off.
+    pub no_delay: Option<bool>,
+    /// Keep-alive; `Some(None)` switches it off.
+    pub keep_alive: Option<Option<KeepAlive>>,
+    /// R2 as a time: the connection fails when text was unacknowledged for so long (RFC 9293
+    /// §3.8.3); `Some(None)` never.
+    pub user_timeout: Option<Option<Duration>>,
+    /// The most received octets that wait for the application.
+    pub receive_buffer_octets: Option<usize>,
+    /// The most octets that wait to be sent or acknowledged.
+    pub send_buffer_octets: Option<usize>,
+    /// Hop limit of the segments (MUST-49).
+    pub hop_limit: Option<u8>,
+    /// DSCP of the segments (MUST-48); the ECN bits are TCP's own.
+    pub dscp: Option<u8>,
+}
+
+/// OPEN, passive.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Listen {
+    /// Where.
+    pub local: Local,
+    /// The most connections that wait to be accepted; `None` is the default of `Config`.
+    pub backlog: Option<usize>,
+    /// Settings that accepted connections begin with.
+    pub options: ConnectionOptions,
+}
+
+/// How much of a connection to end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shutdown {
+    /// CLOSE of RFC 9293 §3.10.4: a FIN after all queued text; receiving goes on.
+    Write,
+    /// Text that arrives from now on is thrown away; nothing is sent.
+    Read,
+}
+
+/// What becomes of a connection whose handle the application gives up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Release {
+    /// Both directions end: queued text is delivered in the background, then FIN. If received text
+    /// is unread or arrives later, the peer is sent a RST (RFC 9293 §3.6.1, SHLD-3).
+    Close,
+    /// As `Close`, but the application knows of received text that it did not read.
+    CloseUnread,
+    /// ABORT (RFC 9293 §3.10.5): queues are dropped, the peer is sent a RST.
+    Abort,
+}
+
+/// A UDP socket (RFC 768).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OpenSocket {
+    /// Where it receives; port 0 lets the stack choose.
+    pub local: Local,
+    /// `Some`: it exchanges datagrams with this peer only, and hears of errors.
+    pub remote: Option<SocketAddr>,
+}
+
+/// A datagram of a UDP or raw socket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SendDatagram {
+    /// To whom; `None` on a connected socket. The port is ignored by raw sockets.
+    pub remote: Option<SocketAddr>,
+    /// From which of our addresses; `None` lets the stack choose.
+    pub source: Option<IpAddr>,
+    /// The payload: up to 65,507 octets over IPv4, 65,527 over IPv6.
+    pub octets: Bytes,
+    /// Hop limit; `None` is the default of `Config`.
+    pub hop_limit: Option<u8>,
+}
+
+/// Which addresses of a name are wanted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LookUp {
+    /// The name, as the user wrote it.
+    pub name: String,
+    /// Which families.
+    pub families: Families,
+}
+
+/// How names are resolved: what `/etc/resolv.conf` and `/etc/hosts` say, already read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ResolverSettings {
+    /// Up to three servers, in order.
+    pub servers: Vec<SocketAddr>,
+    /// Domains to try for names with few dots.
+    pub search: Vec<String>,
+    /// A name with at least so many dots is tried as it is first.
+    pub ndots: u8,
+    /// How long one try waits.
+    pub timeout: Option<Duration>,
+    /// How often all servers are tried.
+    pub attempts: Option<u32>,
+    /// The text of a hosts file.
+    pub hosts: String,
+}
+
+/// An address of ours and the network around it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct InterfaceAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// How many leading bits name the network.
+    pub prefix_bits: u8,
+}
+
+/// Where packets to a prefix go. The device is point-to-point: a gateway needs no neighbour.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Route {
+    /// The prefix's address.
+    pub destination: IpAddr,
+    /// The prefix's length.
+    pub prefix_bits: u8,
+    /// The preferred source address, if any.
+    pub source: Option<IpAddr>,
+}
+
+/// Something asked of the stack.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Call {
+    /// Adds an address, and a route to its network.
+    AddAddress(InterfaceAddress),
+    /// Removes an address. Connections that use it live on until they fail.
+    RemoveAddress(IpAddr),
+    /// Adds or replaces a route.
+    AddRoute(Route),
+    /// Changes the device's MTU, in octets.
+    SetMtu(u16),
+    /// Replaces the resolver's settings.
+    SetResolver(ResolverSettings),
+
+    /// OPEN, active. [`Reply::Connection`], then `Established` or `Failed`.
+    OpenConnection(OpenConnection),
+    /// OPEN, passive. [`Reply::Listener`], then `Acceptable` for each connection.
+    Listen(Listen),
+    /// Takes the oldest waiting connection. [`Reply::Accepted`].
+    Accept(ListenerId),
+    /// Ends a listener: what waits in its queues is reset. [`Reply::Done`].
+    CloseListener(ListenerId),
+    /// SEND (RFC 9293 §3.10.2). [`Reply::Sent`] says how many octets were taken; `Writable` comes
+    /// when there is room again.
+    Send {
+        /// On which connection.
+        connection: ConnectionId,
+        /// What to send.
+        octets: Bytes,
+    },
+    /// RECEIVE (RFC 9293 §3.10.3). [`Reply::Received`]; its room in the window opens.
+    Receive {
+        /// On which connection.
+        connection: ConnectionId,
+        /// The most octets to take.
+        octets_max: usize,
+    },
+    /// CLOSE in one direction. [`Reply::Done`].
+    Shutdown {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Which direction.
+        direction: Shutdown,
+    },
+    /// The application gives its handle up; no more events come but `Released`. [`Reply::Done`].
+    Release {
+        /// Which connection.
+        connection: ConnectionId,
+        /// How.
+        how: Release,
+    },
+    /// STATUS (RFC 9293 §3.10.6). [`Reply::Status`].
+    Status(ConnectionId),
+    /// Changes settings; fields that are `None` stay. [`Reply::Done`].
+    SetOptions {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// The new settings.
+        options: ConnectionOptions,
+    },
+
+    /// A UDP socket. [`Reply::Socket`], then `DatagramArrived`.
+    OpenSocket(OpenSocket),
+    /// Sends a datagram. [`Reply::Done`].
+    SendDatagram {
+        /// From which socket.
+        socket: SocketId,
+        /// What.
+        datagram: SendDatagram,
+    },
+    /// Takes the oldest datagram. [`Reply::Datagram`].
+    ReceiveDatagram(SocketId),
+    /// Ends a UDP socket. [`Reply::Done`].
+    CloseSocket(SocketId),
+
+    /// A raw socket: payloads of one protocol, both ways. [`Reply::Raw`].
+    OpenRaw {
+        /// The family and, if given, the address.
+        local: Local,
+        /// Which payloads.
+        protocol: Protocol,
+    },
+    /// Sends a payload; its IP header is made here, and for ICMPv6 its checksum. [`Reply::Done`].
+    SendRaw {
+        /// From which socket.
+        socket: RawId,
+        /// What.
+        datagram: SendDatagram,
+    },
+    /// Takes the oldest payload. [`Reply::Datagram`].
+    ReceiveRaw(RawId),
+    /// Ends a raw socket. [`Reply::Done`].
+    CloseRaw(RawId),
+
+    /// Asks for the addresses of a name. [`Reply::Lookup`], then `LookedUp`.
+    LookUp(LookUp),
+    /// The application no longer waits. [`Reply::Done`].
+    CancelLookUp(LookupId),
+}
+
+/// A datagram that arrived.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ReceivedDatagram {
+    /// From whom. The port is 0 for raw sockets.
+    pub remote: SocketAddr,
+    /// To which of our addresses (RFC 1122 §4.1.3.5).
+    pub destination: IpAddr,
+    /// The payload.
+    pub octets: Bytes,
+    /// Time to live or hop limit on arrival.
+    pub hop_limit: u8,
+    /// DSCP and ECN on arrival.
+    pub traffic_class: TrafficClass,
+}
+
+/// What RECEIVE found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Received {
+    /// Slices in order; empty if nothing waits.
+    pub slices: Vec<Bytes>,
+    /// True once everything up to the peer's FIN has been taken: there is no more to come.
+    pub end_of_stream: bool,
+}
+
+/// What STATUS found (RFC 9293 §3.10.6), in the RFC's terms.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[allow(missing_docs)]
+pub struct Status {
+    pub state: State,
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub snd_una: u32,
+    pub snd_nxt: u32,
+    pub snd_wnd: u32,
+    pub rcv_nxt: u32,
+    pub rcv_wnd: u32,
+    /// Octets that wait to be sent for the first time.
+    pub unsent_octets: usize,
+    /// Octets sent and not acknowledged.
+    pub in_flight_octets: u32,
+    /// Octets that wait for RECEIVE.
+    pub unread_octets: usize,
+    pub cwnd_octets: u32,
+    pub ssthresh_octets: u32,
+    pub srtt: Option<Duration>,
+    pub rttvar: Option<Duration>,
+    pub rto: Duration,
+    /// SND.MSS: the most text in one segment.
+    pub snd_mss: u16,
+    pub retransmissions: u64,
+    /// Whether both sides agreed on window scaling, timestamps, SACK.
+    pub window_scaling: bool,
+    pub timestamps: bool,
+    pub sack: bool,
+    /// True while received urgent data is ahead of what RECEIVE took (RFC 9293 §3.8.5).
+    pub urgent_pending: bool,
+    /// The last soft error (RFC 9293 §3.9.1.8).
+    pub soft_error: Option<crate::event::SoftError>,
+}
+
+/// The answer to a call that was taken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// A connection is being opened.
+    Connection {
+        /// Its name.
+        connection: ConnectionId,
+        /// Our end of it.
+        local: SocketAddr,
+    },
+    /// A listener exists.
+    Listener {
+        /// Its name.
+        listener: ListenerId,
+        /// Its port; chosen here if 0 was asked for.
+        port: u16,
+    },
+    /// A connection was waiting, or none was.
+    Accepted(Option<Accepted>),
+    /// So many octets were taken.
+    Sent(usize),
+    /// See [`Received`].
+    Received(Received),
+    /// See [`Status`].
+    Status(alloc::boxed::Box<Status>),
+    /// A UDP socket exists.
+    Socket {
+        /// Its name.
+        socket: SocketId,
+        /// Its end; the address is unspecified for a wildcard.
+        local: SocketAddr,
+    },
+    /// A raw socket exists.
+    Raw(RawId),
+    /// A datagram was waiting, or none was.
+    Datagram(Option<ReceivedDatagram>),
+    /// A look-up goes on.
+    Lookup(LookupId),
+}
+
+/// A connection taken from the accept queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Accepted {
+    /// Its name.
+    pub connection: ConnectionId,
+    /// Our end.
+    pub local: SocketAddr,
+    /// The peer's end.
+    pub remote: SocketAddr,
+}
+
+/// Why a call was not taken. Nothing has changed.
+#[derive(Clone, Copy, Debug, Eq, Error, Hash, PartialEq)]
+pub enum CallRefused {
+    /// Caller: the name is of nothing that exists (any more). RFC 9293: "connection does not exist".
+    #[error("no such connection, listener or socket")]
+    NoSuchEntry,
+    /// Caller: the address is none of ours.
+    #[error("cannot assign requested address")]
+    AddressNotOurs,
+    /// Caller: another one has this address and port.
+    #[error("address already in use")]
+    AddressInUse,
+    /// Limit: all ports to this destination are in use (RFC 6056).
+    #[error("no port is free")]
+    PortsExhausted,
+    /// Path: no route leads there.
+    #[error("network is unreachable")]
+    NoRoute,
+    /// Caller: the remote address cannot be one host (MUST-46), or its port is 0.
+    #[error("remote address is not that of one host")]
+    RemoteNotUnicast,
+    /// Caller: local and remote address are of different families.
+    #[error("address families differ")]
+    FamilyMismatch,
+    /// Caller: our direction was closed before. RFC 9293: "connection closing".
+    #[error("connection closing")]
+    Closing,
+    /// Caller: the connection is not yet, or no longer, synchronized.
+    #[error("connection is not established")]
+    NotConnected,
+    /// Caller: a datagram without a destination on an unconnected socket.
+    #[error("destination address required")]
+    DestinationRequired,
+    /// Caller: a datagram with a destination on a connected socket.
+    #[error("socket is connected")]
+    AlreadyConnected,
+    /// Caller: longer than the protocol allows, or than the path with DF.
+    #[error("message too long")]
+    MessageTooLong,
+    /// Peer or path: the error that an earlier datagram met, told once (RFC 1122 §4.1.3.3).
+    #[error("{0}")]
+    Pending(#[from] crate::event::SocketError),
+    /// Caller: an address, prefix, MTU or setting is out of its range.
+    #[error("invalid argument")]
+    Invalid,
+    /// Limit: the stack holds as many as `Config` allows.
+    #[error("limit of the stack reached")]
+    LimitReached,
+}

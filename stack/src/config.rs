@@ -1,0 +1,227 @@
+//! Every limit and default in one place: its unit, its range, and whose rule it is.
+//!
+//! Everybody reads it, nobody changes it while the stack runs. `Config::LIMITS` lists every entry;
+//! the book's page of limits is generated from it.
+
+use alloc::vec::Vec;
+
+use thiserror::Error;
+
+use crate::base::Duration;
+
+/// One line of the table of limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// The field's name, with its unit as the last word.
+    pub name: &'static str,
+    /// What it bounds.
+    pub meaning: &'static str,
+    /// The default.
+    pub default: u64,
+    /// The least value that is taken.
+    pub least: u64,
+    /// The largest value that is taken.
+    pub most: u64,
+    /// Where the rule or the default comes from.
+    pub source: &'static str,
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error("{name} is {value}, but must be from {least} to {most}")]
+pub struct ConfigRefused {
+    /// Which entry.
+    pub name: &'static str,
+    /// What it was set to.
+    pub value: u64,
+    /// The least value that is taken.
+    pub least: u64,
+    /// The largest value that is taken.
+    pub most: u64,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])* $name:ident = $default:literal, $least:literal ..= $most:literal, $source:literal;)*) => {
+        /// The limits and defaults of one stack. Times are in the unit that ends the name.
+        #[derive(Clone, Debug, Eq, PartialEq)]
+        pub struct Config {
+            $($(#[doc = $doc])* #[doc = concat!("\n\nDefault ", stringify!($default), ", from ", stringify!($least), " to ", stringify!($most), ". ", $source, ".")] pub $name: u64,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Config {
+            /// Every entry with its meaning, default, range and source.
+            pub const LIMITS: &'static [Limit] = &[$(Limit {
+                name: stringify!($name),
+                meaning: concat!($($doc,)*),
+                default: $default,
+                least: $least,
+                most: $most,
+                source: $source,
+            },)*];
+
+            /// The values of all entries, in the order of [`Config::LIMITS`].
+            pub fn values(&self) -> Vec<u64> {
+                alloc::vec![$(self.$name,)*]
+            }
+        }
+    };
+}
+
+limits! {
+    // The whole stack
+    /// Octets that all queues of the stack may hold together.
+    memory_octets_max = 268_435_456, 1_048_576..=1_099_511_627_776, "design §6";
+    /// Octets of the largest packet that the device takes.
+    mtu_octets = 1_500, 68..=65_535, "RFC 791 §3.2; IPv6 needs 1,280 (RFC 8200 §5)";
+    /// Hop limit of packets that say nothing else.
+    hop_limit = 64, 1..=255, "RFC 1700";
+    /// Addresses of our own.
+    addresses_max = 64, 2..=4_096, "design §6";
+    /// Routes.
+    routes_max = 256, 2..=65_536, "design §6";
+    /// Packets to ourselves that wait at one time.
+    loopback_packets_max = 1_024, 1..=65_536, "design §6";
+    /// Observations kept for a listener; 0: nobody listens.
+    observations_max = 0, 0..=16_777_216, "design §7";
+
+    // IP
+    /// Octets of fragments that wait for their datagram.
+    reassembly_octets_max = 4_194_304, 65_536..=1_073_741_824, "BAD-05";
+    /// Datagrams that wait for fragments.
+    reassembly_datagrams_max = 1_024, 1..=65_536, "BAD-05";
+    /// Fragments of one datagram.
+    reassembly_fragments_max = 128, 2..=8_192, "design §6";
+    /// How long a datagram waits for its fragments.
+    reassembly_timeout_ms = 60_000, 15_000..=120_000, "RFC 1122 §3.3.2, RFC 8200 §4.5";
+    /// Extension headers of one IPv6 packet.
+    extension_headers_max = 8, 1..=64, "RFC 8504 §5.3";
+    /// Destinations whose path MTU is remembered.
+    path_mtu_entries_max = 1_024, 1..=65_536, "RFC 8201 §5.3";
+    /// The least path MTU that ICMPv4 can bring about.
+    path_mtu_v4_octets_min = 552, 68..=1_500, "RFC 1191 §3 (68); the floor of deployed hosts is 552";
+    /// How long a lowered path MTU is believed.
+    path_mtu_lifetime_ms = 600_000, 300_000..=86_400_000, "RFC 1191 §6.3, RFC 8201 §4";
+
+    // ICMP
+    /// ICMP errors to one destination in a second.
+    icmp_errors_per_second = 10, 0..=10_000, "RFC 4443 §2.4(f)";
+    /// ICMP errors to one destination in a burst.
+    icmp_errors_burst = 10, 1..=10_000, "RFC 4443 §2.4(f)";
+    /// ICMP errors to all destinations in a second.
+    icmp_errors_total_per_second = 1_000, 0..=1_000_000, "RFC 1812 §4.3.2.8";
+    /// Destinations whose ICMP errors are counted apart.
+    icmp_limiter_entries_max = 1_024, 1..=65_536, "design §6";
+
+    // UDP and raw sockets
+    /// UDP and raw sockets.
+    sockets_max = 65_536, 1..=1_048_576, "design §6";
+    /// Datagrams that wait at one socket.
+    socket_datagrams_max = 1_024, 1..=65_536, "BAD-72";
+    /// Octets that wait at one socket.
+    socket_octets_max = 1_048_576, 65_536..=1_073_741_824, "BAD-72";
+
+    // TCP
+    /// Connections in any state, TIME-WAIT included.
+    connections_max = 1_048_576, 1..=16_777_216, "design §6";
+    /// Listeners.
+    listeners_max = 65_536, 1..=1_048_576, "design §6";
+    /// Connections that wait to be accepted.
+    backlog_segments_max = 4_096, 1..=65_536, "Linux somaxconn";
+    /// Half-open connections of one listener.
+    syn_queue_segments_max = 4_096, 1..=65_536, "RFC 4987 §3";
+    /// Received octets that wait for the application.
+    receive_buffer_octets = 524_288, 4_096..=1_073_725_440, "performance: what a TUN queue holds";
+    /// Octets that wait to be sent or acknowledged.
+    send_buffer_octets = 4_194_304, 4_096..=1_073_725_440, "performance";
+    /// Ranges of out-of-order text in one connection.
+    reassembly_ranges_max = 256, 4..=65_536, "BAD-53";
+    /// The most text in one superpacket; 0: one segment.
+    super_segment_octets = 65_000, 0..=65_000, "design §5.1";
+    /// The first retransmission timeout.
+    rto_initial_ms = 1_000, 100..=60_000, "RFC 6298 §2.1";
+    /// The least retransmission timeout.
+    rto_min_ms = 200, 1..=60_000, "RFC 6298 §2.4 says 1,000; deployed hosts use 200";
+    /// The largest retransmission timeout.
+    rto_max_ms = 60_000, 60_000..=600_000, "RFC 6298 §2.5";
+    /// R1: after so many retransmissions the application is told of trouble.
+    r1_retransmissions = 3, 3..=100, "RFC 9293 §3.8.3, SHLD-10";
+    /// R2: after so many retransmissions of text the connection fails.
+    r2_retransmissions = 15, 3..=255, "RFC 9293 §3.8.3, SHLD-11";
+    /// R2 for a SYN: how long an opening is tried.
+    syn_give_up_ms = 180_000, 1_000..=86_400_000, "RFC 9293 §3.8.3, MUST-23";
+    /// How long a SYN-ACK is tried.
+    syn_ack_give_up_ms = 63_000, 1_000..=86_400_000, "RFC 9293 §3.8.3; five retransmissions";
+    /// How long an ACK may wait.
+    delayed_ack_ms = 40, 1..=499, "RFC 9293 §3.8.6.3, MUST-40";
+    /// How long TIME-WAIT lasts: twice the maximum segment lifetime.
+    time_wait_ms = 60_000, 0..=240_000, "RFC 9293 §3.6.1 says 240,000; deployed hosts use 60,000";
+    /// How long FIN-WAIT-2 lasts once the application is gone.
+    fin_wait_2_ms = 60_000, 1_000..=600_000, "BAD-62";
+    /// The first zero-window probe at the latest; later ones back off.
+    persist_max_ms = 60_000, 1_000..=600_000, "RFC 9293 §3.8.6.1";
+    /// Silly-window override: how long a segment below the usual size may wait.
+    sws_override_ms = 200, 100..=1_000, "RFC 9293 §3.8.6.2.1";
+    /// Silence before the first keep-alive probe, where keep-alive is on.
+    keep_alive_idle_ms = 7_200_000, 1_000..=2_678_400_000, "RFC 9293 §3.8.4, MUST-28";
+    /// Time between keep-alive probes.
+    keep_alive_interval_ms = 75_000, 1_000..=86_400_000, "RFC 9293 §3.8.4";
+    /// Unanswered keep-alive probes that end a connection.
+    keep_alive_probes_max = 9, 2..=255, "RFC 9293 §3.8.4, MUST-29";
+    /// Challenge ACKs of one connection in a second.
+    challenge_acks_per_second = 2, 1..=1_000, "RFC 5961 §7, BAD-46";
+    /// Segments in the initial window.
+    initial_window_segments = 10, 1..=64, "RFC 6928 §2";
+    /// The least SND.MSS that a peer can bring about.
+    snd_mss_octets_min = 64, 1..=536, "BAD-52";
+
+    // Names
+    /// Look-ups that go on at one time.
+    lookups_max = 1_024, 1..=65_536, "design §6";
+    /// How long one try of a server waits.
+    dns_timeout_ms = 5_000, 100..=60_000, "resolv.conf timeout";
+    /// How often all servers are tried.
+    dns_attempts = 2, 1..=10, "resolv.conf attempts";
+    /// CNAMEs followed for one name.
+    dns_cname_max = 10, 1..=64, "RFC 1035 §4.3.1, BAD-37";
+    /// Octets of a UDP reply that we offer to take.
+    dns_edns_octets = 1_232, 512..=4_096, "RFC 6891 §6.2.3";
+    /// Replies with a wrong id before a query moves to TCP.
+    dns_forged_replies_max = 10, 1..=1_000, "RFC 5452 §9.3, BAD-35";
+}
+
+impl Config {
+    /// Defaults that follow the RFCs to the letter where [`Config::default`] follows practice.
+    pub fn strict() -> Self {
+        Self {
+            rto_min_ms: 1_000,
+            time_wait_ms: 240_000,
+            ..Self::default()
+        }
+    }
+
+    /// Checks every entry against its range.
+    pub fn check(&self) -> Result<(), ConfigRefused> {
+        for (limit, value) in Self::LIMITS.iter().zip(self.values()) {
+            if value < limit.least || value > limit.most {
+                return Err(ConfigRefused {
+                    name: limit.name,
+                    value,
+                    least: limit.least,
+                    most: limit.most,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A limit that is a time.
+pub const fn millis(value: u64) -> Duration {
+    Duration::from_millis(value)
+}

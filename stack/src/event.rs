@@ -1,0 +1,153 @@
+//! What an application is told: plain data, pulled with
+//! [`Stack::next_event`](crate::Stack::next_event).
+//!
+//! Events say *that* something is so; the octets are fetched by a call. An event that is still in
+//! the queue is not repeated, so the queue is bounded by the number of entries.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use thiserror::Error;
+
+use crate::call::{ConnectionId, ListenerId, LookupId, RawId, SocketId};
+
+/// Why a connection ended before its time.
+#[derive(Clone, Copy, Debug, Eq, Error, Hash, PartialEq)]
+pub enum ConnectionError {
+    /// Peer: a RST answered our SYN.
+    #[error("connection refused")]
+    Refused,
+    /// Peer: a RST ended a connection that was open (RFC 9293 §3.10.7.4).
+    #[error("connection reset by peer")]
+    Reset,
+    /// Path: nothing was acknowledged until R2 or the user timeout (RFC 9293 §3.8.3).
+    #[error("connection timed out")]
+    TimedOut,
+    /// Path: ICMP says that the host cannot be reached (while opening).
+    #[error("no route to host")]
+    HostUnreachable,
+    /// Path: ICMP says that the network cannot be reached (while opening).
+    #[error("network is unreachable")]
+    NetworkUnreachable,
+    /// Caller: ABORT.
+    #[error("connection aborted")]
+    Aborted,
+}
+
+/// What ICMP told about a path; it never ends an open connection (RFC 5461, RFC 5927 §5.2).
+#[derive(Clone, Copy, Debug, Eq, Error, Hash, PartialEq)]
+pub enum SoftError {
+    /// Network unreachable.
+    #[error("network is unreachable")]
+    NetworkUnreachable,
+    /// Host unreachable.
+    #[error("no route to host")]
+    HostUnreachable,
+    /// Protocol unreachable.
+    #[error("protocol not available")]
+    ProtocolUnreachable,
+    /// Port unreachable.
+    #[error("connection refused")]
+    PortUnreachable,
+    /// Communication prohibited by an administrator.
+    #[error("communication prohibited")]
+    Prohibited,
+    /// The hop limit ran out on the way, or reassembly took too long.
+    #[error("time exceeded")]
+    TimeExceeded,
+    /// A router or host did not like a header field.
+    #[error("parameter problem")]
+    ParameterProblem,
+    /// R1 was reached: retransmissions go unanswered (RFC 9293 §3.8.3, SHLD-9).
+    #[error("peer does not answer")]
+    NoAnswer,
+}
+
+/// What an earlier datagram of a socket met.
+#[derive(Clone, Copy, Debug, Eq, Error, Hash, PartialEq)]
+pub enum SocketError {
+    /// Nobody listens on the port (connected sockets only).
+    #[error("connection refused")]
+    Refused,
+    /// The host cannot be reached.
+    #[error("no route to host")]
+    HostUnreachable,
+    /// The network cannot be reached.
+    #[error("network is unreachable")]
+    NetworkUnreachable,
+    /// Larger than the path takes.
+    #[error("message too long")]
+    MessageTooLong,
+}
+
+/// Why a name was not resolved.
+#[derive(Clone, Debug, Eq, Error, Hash, PartialEq)]
+pub enum LookupError {
+    /// The name does not exist, or has no address of the wanted family.
+    #[error("no such host")]
+    NotFound,
+    /// No server answered in time.
+    #[error("i/o timeout")]
+    TimedOut,
+    /// A server failed (SERVFAIL); trying later may help.
+    #[error("server misbehaving")]
+    ServerFailed,
+    /// A server refused, or its answer made no sense.
+    #[error("server misbehaving")]
+    ServerMisbehaving,
+    /// No server is known, or none can be reached.
+    #[error("no server can be reached")]
+    NoServer,
+    /// The name cannot be put into a query.
+    #[error("no such host")]
+    NameInvalid,
+}
+
+/// A finished look-up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LookedUp {
+    /// Which one.
+    pub lookup: LookupId,
+    /// Addresses in RFC 6724 order, or why there are none.
+    pub result: Result<Vec<IpAddr>, LookupError>,
+    /// The server that said so, as `address:port`, if one did.
+    pub server: Option<String>,
+}
+
+/// Something the application should know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// A dialled connection is synchronized: it can send and receive.
+    Established(ConnectionId),
+    /// A connection waits to be accepted.
+    Acceptable(ListenerId),
+    /// There is text, or the end of the stream, to RECEIVE.
+    Readable(ConnectionId),
+    /// SEND would take octets again.
+    Writable(ConnectionId),
+    /// The connection ended before its time. Its name lives until it is released.
+    Failed {
+        /// Which one.
+        connection: ConnectionId,
+        /// Why.
+        error: ConnectionError,
+    },
+    /// The urgent pointer appeared or advanced (RFC 9293 §3.8.5, MUST-32).
+    Urgent(ConnectionId),
+    /// Trouble on the path that may pass (RFC 9293 §3.9.1.8).
+    Soft {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// What.
+        error: SoftError,
+    },
+    /// The record of a connection is gone (TIME-WAIT included) and its name with it.
+    Released(ConnectionId),
+    /// A datagram, or an error, waits at a UDP socket.
+    DatagramArrived(SocketId),
+    /// A payload waits at a raw socket.
+    RawArrived(RawId),
+    /// A look-up has ended.
+    LookedUp(LookedUp),
+}
