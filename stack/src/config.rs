@@ -87,6 +87,10 @@ limits! {
     routes_max = 256, 2..=65_536, "design §6";
     /// Packets to ourselves that wait at one time.
     loopback_packets_max = 1_024, 1..=65_536, "design §6";
+    /// Octets of answers and datagrams that wait to be pulled.
+    outbox_octets_max = 16_777_216, 65_536..=1_073_741_824, "design §6";
+    /// Answers and datagrams that wait to be pulled.
+    outbox_datagrams_max = 65_536, 64..=1_048_576, "design §6";
     /// Observations kept for a listener; 0: nobody listens.
     observations_max = 0, 0..=16_777_216, "design §7";
 

@@ -11,6 +11,15 @@ use bytes::Bytes;
 
 use super::protocol::{Protocol, TrafficClass};
 
+/// What the device does for packets on their way out.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Offload {
+    /// It finishes transport checksums (virtio: NEEDS_CSUM).
+    pub partial_checksum: bool,
+    /// It cuts superpackets (TSO, USO).
+    pub segmentation: bool,
+}
+
 /// What the device vouches for about a packet that it received.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ReceivedChecksum {
