@@ -1,0 +1,168 @@
+use core::net::{IpAddr, SocketAddr};
+use std::collections::HashSet;
+use std::vec::Vec;
+
+use super::ports;
+use super::{Demux, FourTuple};
+use crate::base::{Key, Random, Table};
+use crate::call::{Families, Local};
+
+fn keys<const N: usize>() -> [Key; N] {
+    let mut table = Table::new();
+    core::array::from_fn(|_| table.insert(()))
+}
+
+fn wild(families: Families) -> Local {
+    Local {
+        address: None,
+        families,
+        port: 80,
+    }
+}
+
+fn at(address: &str) -> Local {
+    Local {
+        address: Some(address.parse().unwrap()),
+        families: Families::Both,
+        port: 80,
+    }
+}
+
+#[test]
+fn second_binds_follow_the_rules_of_linux() {
+    let forms = [
+        wild(Families::Both),
+        wild(Families::V4),
+        wild(Families::V6),
+        at("127.0.0.1"),
+        at("::1"),
+    ];
+    let in_use = [
+        [true, true, true, true, true],
+        [true, true, false, true, false],
+        [true, false, true, false, true],
+        [true, true, false, true, false],
+        [true, false, true, false, true],
+    ];
+    let [first, second] = keys();
+    for (row, one) in forms.iter().enumerate() {
+        for (column, other) in forms.iter().enumerate() {
+            let mut demux = Demux::new(&mut Random::new([1; 32]));
+            demux.bind(*one, first).unwrap();
+            let refused = demux.bind(*other, second).is_err();
+            assert_eq!(refused, in_use[row][column], "{one:?} then {other:?}");
+            demux.unbind(one, first);
+            assert!(
+                !demux.conflicts(other) || !refused,
+                "an unbound port is free"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_address_is_found_before_a_wildcard_and_a_wildcard_covers_its_family_only() {
+    let [v4, v6, exact] = keys();
+    let mut demux = Demux::new(&mut Random::new([1; 32]));
+    demux.bind(wild(Families::V6), v6).unwrap();
+    demux.bind(at("192.0.2.2"), exact).unwrap();
+    let find = |demux: &Demux, text: &str| demux.bound(text.parse().unwrap());
+    assert_eq!(find(&demux, "192.0.2.2:80"), Some(exact));
+    assert_eq!(find(&demux, "192.0.2.3:80"), None);
+    assert_eq!(find(&demux, "[2001:db8::2]:80"), Some(v6));
+    assert_eq!(find(&demux, "[2001:db8::2]:81"), None);
+    demux.unbind(&at("192.0.2.2"), exact);
+    demux.bind(wild(Families::V4), v4).unwrap();
+    assert_eq!(find(&demux, "192.0.2.2:80"), Some(v4));
+}
+
+#[test]
+fn a_four_tuple_has_one_owner_until_it_is_given_back() {
+    let [first, second] = keys();
+    let mut demux = Demux::new(&mut Random::new([1; 32]));
+    let tuple = FourTuple {
+        local: "192.0.2.2:1024".parse().unwrap(),
+        remote: "192.0.2.1:80".parse().unwrap(),
+    };
+    demux.connect(tuple, first).unwrap();
+    assert!(demux.connect(tuple, second).is_err());
+    demux.disconnect(&tuple, second);
+    assert_eq!(
+        demux.connected(&tuple),
+        Some(first),
+        "only the owner gives it back"
+    );
+    demux.disconnect(&tuple, first);
+    demux.connect(tuple, second).unwrap();
+    assert_eq!(demux.connected(&tuple), Some(second));
+}
+
+#[test]
+fn rfc6056_01_ports_come_from_the_whole_range() {
+    let mut random = Random::new([7; 32]);
+    let chosen: Vec<u16> = (0..10_000)
+        .map(|_| ports::choose(&mut random, |_| false).unwrap())
+        .collect();
+    assert!(chosen.iter().all(|port| *port >= ports::FIRST));
+    // Each sixteenth of the range gets its share: 625 expected, 24 the standard deviation.
+    let mut shares = [0_u32; 16];
+    for port in &chosen {
+        shares[(u32::from(*port - ports::FIRST) * 16 / ports::COUNT) as usize] += 1;
+    }
+    assert!(
+        shares.iter().all(|share| (500..750).contains(share)),
+        "{shares:?}"
+    );
+    let in_use: HashSet<u16> = (ports::FIRST..40_000).collect();
+    for _ in 0..100 {
+        assert!(ports::choose(&mut random, |port| in_use.contains(&port)).unwrap() >= 40_000);
+    }
+}
+
+#[test]
+fn rfc6056_02_one_port_says_nothing_about_the_next() {
+    let mut random = Random::new([9; 32]);
+    let chosen: Vec<f64> = (0..10_000)
+        .map(|_| f64::from(ports::choose(&mut random, |_| false).unwrap()))
+        .collect();
+    let mean = chosen.iter().sum::<f64>() / chosen.len() as f64;
+    let variance: f64 = chosen.iter().map(|port| (port - mean).powi(2)).sum();
+    let serial: f64 = chosen
+        .windows(2)
+        .map(|pair| (pair[0] - mean) * (pair[1] - mean))
+        .sum();
+    assert!(
+        (serial / variance).abs() < 0.04,
+        "serial correlation {}",
+        serial / variance
+    );
+}
+
+#[test]
+fn rfc6056_03_the_last_free_port_is_found_and_then_there_is_none() {
+    let mut random = Random::new([8; 32]);
+    assert_eq!(
+        ports::choose(&mut random, |port| port != 4_711),
+        Some(4_711)
+    );
+    assert_eq!(ports::choose(&mut random, |_| true), None);
+}
+
+#[test]
+fn bad_58_tuples_chosen_without_the_key_do_not_collide() {
+    // All tuples differ in one port only; a keyed hash spreads them, and all are found again.
+    let mut table = Table::new();
+    let mut demux = Demux::new(&mut Random::new([3; 32]));
+    let remote: SocketAddr = "192.0.2.1:80".parse().unwrap();
+    let tuple = |n: u32| FourTuple {
+        local: SocketAddr::new(IpAddr::from(n.to_be_bytes()), (n % 60_000) as u16),
+        remote,
+    };
+    let keys: Vec<Key> = (0..100_000).map(|_| table.insert(())).collect();
+    for (n, key) in keys.iter().enumerate() {
+        demux.connect(tuple(n as u32), *key).unwrap();
+    }
+    for (n, key) in keys.iter().enumerate() {
+        assert_eq!(demux.connected(&tuple(n as u32)), Some(*key));
+    }
+}
