@@ -3,6 +3,8 @@
 //! `*/input.rs` turns whatever is wrong with a packet into a [`Discard`] and counts it. A discard is
 //! nobody's error: no call fails because of one.
 
+use crate::wire::tcp::TcpRejected;
+
 macro_rules! discards {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $clause:literal;)*) => {
         /// Why a packet went no further.
@@ -198,5 +200,14 @@ impl DiscardCounters {
     /// How many packets were thrown away in all.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
+    }
+}
+
+impl From<TcpRejected> for Discard {
+    fn from(error: TcpRejected) -> Self {
+        match error {
+            TcpRejected::Truncated { .. } | TcpRejected::DataOffset { .. } => Self::TcpHeader,
+            TcpRejected::Option(_) => Self::TcpOption,
+        }
     }
 }

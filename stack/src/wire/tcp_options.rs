@@ -4,7 +4,65 @@
 //! (window scale, timestamps), RFC 2018 (SACK), RFC 5482 (user timeout). It never decides whether
 //! an option is acceptable on this segment: that is `tcp/negotiate.rs`.
 
+use thiserror::Error;
+
 use crate::base::SeqNumber;
+
+/// The most octets that options can take: a data offset of 15 words leaves ten after the header.
+pub const OPTIONS_OCTETS_MAX: usize = 40;
+
+/// An option that cannot be: the whole segment is discarded (RFC 9293 §3.1, MUST-7).
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum TcpOptionRejected {
+    /// The header ends after the kind, where the length should be.
+    #[error("option {kind} has no length")]
+    NoLength {
+        /// The option's kind.
+        kind: u8,
+    },
+    /// A length counts its own two octets, so it cannot be 0 or 1.
+    #[error("option {kind} has the impossible length {length_octets}")]
+    TooShort {
+        /// The option's kind.
+        kind: u8,
+        /// Its length field.
+        length_octets: u8,
+    },
+    /// The option ends beyond the header.
+    #[error("option {kind} has {length_octets} octets, the header has {have_octets} left")]
+    Overrun {
+        /// The option's kind.
+        kind: u8,
+        /// Its length field.
+        length_octets: u8,
+        /// What is left of the header, from the kind on.
+        have_octets: usize,
+    },
+}
+
+/// Kinds and lengths (IANA "TCP Option Kind Numbers"). Lengths count kind and length.
+mod kind {
+    pub(super) const EOL: u8 = 0;
+    pub(super) const NOP: u8 = 1;
+    pub(super) const MSS: u8 = 2;
+    pub(super) const WINDOW_SCALE: u8 = 3;
+    pub(super) const SACK_PERMITTED: u8 = 4;
+    pub(super) const SACK: u8 = 5;
+    pub(super) const TIMESTAMPS: u8 = 8;
+    pub(super) const USER_TIMEOUT: u8 = 28;
+}
+
+/// Octets of one SACK block.
+const SACK_BLOCK_OCTETS: usize = 8;
+/// Octets of each option as we emit it, with the NOPs that align it to a word.
+const MSS_OCTETS: usize = 4;
+const TIMESTAMPS_OCTETS: usize = 12;
+const SACK_PERMITTED_OCTETS: usize = 4;
+const WINDOW_SCALE_OCTETS: usize = 4;
+const USER_TIMEOUT_OCTETS: usize = 4;
+const SACK_HEADER_OCTETS: usize = 4;
+/// The bits of a user timeout that are its value; the one above is its granularity (RFC 5482 §3).
+const USER_TIMEOUT_VALUE: u16 = 0x7fff;
 
 /// RFC 7323 §3.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -41,7 +99,7 @@ impl SackBlocks {
             blocks: [SackBlock {
                 left: SeqNumber::new(0),
                 right: SeqNumber::new(0),
-            }; 4],
+            }; SACK_BLOCKS_MAX],
             len: 0,
         }
     }
@@ -81,3 +139,219 @@ pub struct TcpOptions {
     /// User timeout as it stands in the header: granularity bit and 15 bits of value (kind 28).
     pub user_timeout: Option<u16>,
 }
+
+impl TcpOptions {
+    /// No options.
+    pub const fn new() -> Self {
+        Self {
+            mss: None,
+            window_scale: None,
+            sack_permitted: false,
+            sack: SackBlocks::new(),
+            timestamps: None,
+            user_timeout: None,
+        }
+    }
+
+    /// Walks the options of a header: `area` is what lies between octet 20 and the data offset.
+    ///
+    /// Alignment does not matter (MUST-64). Unknown kinds are skipped by their length (MUST-6,
+    /// MUST-68); what follows the end of the list is ignored (MUST-69). An option whose length fits
+    /// the header but not its kind is ignored, and so is a repeat: the first one counts.
+    ///
+    /// # Errors
+    ///
+    /// [`TcpOptionRejected`] if a length is impossible. The walk advances at least one octet with each
+    /// step, so it ends after 40 of them at the latest.
+    pub fn parse(area: &[u8]) -> Result<Self, TcpOptionRejected> {
+        let mut options = Self::new();
+        let mut rest = area;
+        while let [kind, after @ ..] = rest {
+            match *kind {
+                kind::EOL => break,
+                kind::NOP => rest = after,
+                kind => {
+                    let Some(length_octets) = after.first().copied() else {
+                        return Err(TcpOptionRejected::NoLength { kind });
+                    };
+                    let length = usize::from(length_octets);
+                    if length < 2 {
+                        return Err(TcpOptionRejected::TooShort {
+                            kind,
+                            length_octets,
+                        });
+                    }
+                    let Some((option, next)) = rest.split_at_checked(length) else {
+                        return Err(TcpOptionRejected::Overrun {
+                            kind,
+                            length_octets,
+                            have_octets: rest.len(),
+                        });
+                    };
+                    options.take(kind, &option[2..]);
+                    rest = next;
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    /// Takes one option with its `value`, if we know the kind, its length is right and it is the
+    /// first of its kind.
+    fn take(&mut self, kind: u8, value: &[u8]) {
+        match (kind, value) {
+            (kind::MSS, &[a, b]) => {
+                self.mss.get_or_insert(u16::from_be_bytes([a, b]));
+            }
+            (kind::WINDOW_SCALE, &[shift]) => {
+                self.window_scale.get_or_insert(shift);
+            }
+            (kind::SACK_PERMITTED, &[]) => self.sack_permitted = true,
+            (kind::SACK, blocks) => self.take_sack(blocks),
+            (kind::TIMESTAMPS, &[a, b, c, d, e, f, g, h]) => {
+                self.timestamps.get_or_insert(Timestamps {
+                    value: u32::from_be_bytes([a, b, c, d]),
+                    echo_reply: u32::from_be_bytes([e, f, g, h]),
+                });
+            }
+            // RFC 5482 §3.4: a value of zero is ignored.
+            (kind::USER_TIMEOUT, &[a, b]) => {
+                let timeout = u16::from_be_bytes([a, b]);
+                if timeout & USER_TIMEOUT_VALUE != 0 {
+                    self.user_timeout.get_or_insert(timeout);
+                }
+            }
+            // An unknown kind (MUST-6), or a known one with a length that is not its own.
+            _ => {}
+        }
+    }
+
+    fn take_sack(&mut self, value: &[u8]) {
+        let (blocks, rest) = value.as_chunks::<SACK_BLOCK_OCTETS>();
+        if !self.sack.is_empty() || !rest.is_empty() {
+            return;
+        }
+        for &[a, b, c, d, e, f, g, h] in blocks {
+            self.sack.push(SackBlock {
+                left: SeqNumber::new(u32::from_be_bytes([a, b, c, d])),
+                right: SeqNumber::new(u32::from_be_bytes([e, f, g, h])),
+            });
+        }
+    }
+
+    /// Octets that the options take in a header, padding included: always a multiple of four.
+    ///
+    /// `tcp/output.rs` takes them off the room for text (RFC 6691 §2).
+    pub const fn octets(&self) -> usize {
+        let others = self.octets_without_sack();
+        match self.sack_blocks_that_fit(others) {
+            0 => others,
+            blocks => others + SACK_HEADER_OCTETS + blocks * SACK_BLOCK_OCTETS,
+        }
+    }
+
+    const fn octets_without_sack(&self) -> usize {
+        let mut octets = 0;
+        if self.mss.is_some() {
+            octets += MSS_OCTETS;
+        }
+        if self.timestamps.is_some() {
+            // SACK-permitted takes the place of the two NOPs.
+            octets += TIMESTAMPS_OCTETS;
+        } else if self.sack_permitted {
+            octets += SACK_PERMITTED_OCTETS;
+        }
+        if self.window_scale.is_some() {
+            octets += WINDOW_SCALE_OCTETS;
+        }
+        if self.emits_user_timeout() {
+            octets += USER_TIMEOUT_OCTETS;
+        }
+        octets
+    }
+
+    const fn emits_user_timeout(&self) -> bool {
+        // RFC 5482 §3.4: a value of zero is never sent.
+        matches!(self.user_timeout, Some(timeout) if timeout & USER_TIMEOUT_VALUE != 0)
+    }
+
+    const fn sack_blocks_that_fit(&self, others: usize) -> usize {
+        let room = OPTIONS_OCTETS_MAX.saturating_sub(others + SACK_HEADER_OCTETS);
+        let fit = room / SACK_BLOCK_OCTETS;
+        let have = self.sack.len as usize;
+        if have < fit { have } else { fit }
+    }
+
+    /// Writes the options in the customary order and alignment: every option begins so that its
+    /// 32-bit fields lie on words, NOPs fill up in front, and whatever might be left over is zero
+    /// (MUST-69). SACK blocks come last, as many as fit, the first ones first.
+    pub(super) fn emit(&self) -> EmittedOptions {
+        let mut out = EmittedOptions::new();
+        if let Some(mss) = self.mss {
+            out.push(&[kind::MSS, 4]);
+            out.push(&mss.to_be_bytes());
+        }
+        match (self.sack_permitted, self.timestamps) {
+            (true, Some(_)) => out.push(&[kind::SACK_PERMITTED, 2]),
+            (true, None) => out.push(&[kind::NOP, kind::NOP, kind::SACK_PERMITTED, 2]),
+            (false, Some(_)) => out.push(&[kind::NOP, kind::NOP]),
+            (false, None) => {}
+        }
+        if let Some(timestamps) = self.timestamps {
+            out.push(&[kind::TIMESTAMPS, 10]);
+            out.push(&timestamps.value.to_be_bytes());
+            out.push(&timestamps.echo_reply.to_be_bytes());
+        }
+        if let Some(shift) = self.window_scale {
+            out.push(&[kind::NOP, kind::WINDOW_SCALE, 3, shift]);
+        }
+        if let Some(timeout) = self.user_timeout.filter(|_| self.emits_user_timeout()) {
+            out.push(&[kind::USER_TIMEOUT, 4]);
+            out.push(&timeout.to_be_bytes());
+        }
+        let blocks = self.sack_blocks_that_fit(self.octets_without_sack());
+        if blocks > 0 {
+            let length = 2 + blocks * SACK_BLOCK_OCTETS;
+            out.push(&[kind::NOP, kind::NOP, kind::SACK, length as u8]);
+            for block in self.sack.as_slice().iter().take(blocks) {
+                out.push(&block.left.raw().to_be_bytes());
+                out.push(&block.right.raw().to_be_bytes());
+            }
+        }
+        debug_assert_eq!(out.len, self.octets());
+        out
+    }
+}
+
+/// Options as octets, held in place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EmittedOptions {
+    octets: [u8; OPTIONS_OCTETS_MAX],
+    len: usize,
+}
+
+impl EmittedOptions {
+    const fn new() -> Self {
+        Self {
+            octets: [0; OPTIONS_OCTETS_MAX],
+            len: 0,
+        }
+    }
+
+    fn push(&mut self, octets: &[u8]) {
+        let end = self.len + octets.len();
+        debug_assert!(end <= OPTIONS_OCTETS_MAX);
+        if let Some(room) = self.octets.get_mut(self.len..end) {
+            room.copy_from_slice(octets);
+            self.len = end;
+        }
+    }
+
+    /// The octets, up to the next word.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.octets[..self.len.next_multiple_of(4)]
+    }
+}
+
+#[cfg(test)]
+mod tests;
