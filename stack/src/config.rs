@@ -125,6 +125,8 @@ limits! {
     // UDP and raw sockets
     /// UDP and raw sockets.
     sockets_max = 65_536, 1..=1_048_576, "design §6";
+    /// Raw sockets.
+    raw_sockets_max = 64, 1..=4_096, "design §6";
     /// Datagrams that wait at one socket.
     socket_datagrams_max = 1_024, 1..=65_536, "BAD-72";
     /// Octets that wait at one socket.

@@ -36,3 +36,40 @@ impl Context<'_> {
         self.log.write(self.now, observation);
     }
 }
+
+/// Owned surroundings, for unit tests of the parts.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) config: Config,
+    pub(crate) random: Random,
+    pub(crate) discards: DiscardCounters,
+    pub(crate) log: Log,
+}
+
+#[cfg(test)]
+impl Surroundings {
+    /// With `seed` repeated for all octets of the seed.
+    pub(crate) fn new(config: Config, seed: u8) -> Self {
+        let mut log = Log::default();
+        log.listen(10_000);
+        let random = Random::new([seed; 32]);
+        Self {
+            config,
+            random,
+            discards: DiscardCounters::default(),
+            log,
+        }
+    }
+
+    /// The context of an event at `now`.
+    pub(crate) fn at(&mut self, now: Instant) -> Context<'_> {
+        Context {
+            now,
+            config: &self.config,
+            random: &mut self.random,
+            discards: &mut self.discards,
+            log: &mut self.log,
+        }
+    }
+}
