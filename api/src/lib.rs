@@ -1,2 +1,12 @@
 //! The `sidestep` crate.
+pub mod address;
+pub mod deadline;
 pub mod device;
+pub mod error;
+
+pub use address::{
+    Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, Zone, join_host_port, lookup_port, parse_ip,
+    split_host_port,
+};
+pub use deadline::Deadline;
+pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};

@@ -1,0 +1,191 @@
+//! From the text of an address to what a dial or a listen needs, as far as no look-up is needed.
+//!
+//! `dial.rs`, `listener.rs`, `udp.rs` and `host.rs` begin here; `lookup.rs` fills in the names. The
+//! wildcard rules are those that Go has on Linux (go-net §1.5).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use sidestep_stack::call::Local;
+
+use super::service::{Port, parse_port};
+use super::{Families, Network, V6_WILDCARD, Zone, lookup_port, parse_ip_zone, split_host_port};
+use crate::error::{AddrError, AddrErrorKind, Cause};
+
+/// What an address is wanted for: an empty one can be listened on, but not dialled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// To open a connection to it.
+    Dial,
+    /// To wait there.
+    Listen,
+}
+
+/// Which host an address means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Host {
+    /// None was given.
+    Empty,
+    /// A literal.
+    Literal(IpAddr, Zone),
+    /// A name, to be looked up.
+    Name(Box<str>),
+}
+
+/// A parsed network and address.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Target {
+    /// On which network.
+    pub network: Network,
+    /// Which host.
+    pub host: Host,
+    /// Which port; 0 on networks without ports.
+    pub port: u16,
+    /// The host as it was written, for errors.
+    text: Box<str>,
+    /// True if the text has an opening bracket, which asks for IPv6 first (go-net contract 19).
+    bracketed: bool,
+}
+
+impl Target {
+    /// Reads `address` as one of `network`. Asks the service table for a port's name, and nobody
+    /// for a host's.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::MissingAddress`] if there is nothing to dial, [`Cause::NotSupported`] for Unix
+    /// networks, else what is wrong with the address.
+    pub fn parse(network: Network, address: &str, purpose: Purpose) -> Result<Self, Cause> {
+        if purpose == Purpose::Dial && address.is_empty() {
+            return Err(Cause::MissingAddress);
+        }
+        let (host, port) = match network {
+            Network::Unix(_) => return Err(Cause::NotSupported),
+            Network::IP(..) => (address, 0),
+            Network::TCP(_) | Network::UDP(_) if address.is_empty() => ("", 0),
+            Network::TCP(_) | Network::UDP(_) => {
+                let (host, port) = split_host_port(address)?;
+                (host, lookup_port(network.as_str(), port)?)
+            }
+        };
+        let literal = || parse_ip_zone(host).map(|(ip, zone)| Host::Literal(ip, zone));
+        let host_is = if host.is_empty() {
+            Host::Empty
+        } else {
+            literal().unwrap_or_else(|| Host::Name(host.into()))
+        };
+        Ok(Self {
+            network,
+            host: host_is,
+            port,
+            text: host.into(),
+            bracketed: address.contains('['),
+        })
+    }
+
+    /// The addresses to try in turn when this is dialled; `found` are those of the name, in the
+    /// order to try.
+    ///
+    /// An empty host means this host, and so do 0.0.0.0 and `::`, which is tried as `::1` first.
+    ///
+    /// # Errors
+    ///
+    /// No address is of a family that the network carries.
+    pub fn dial_addresses(&self, found: &[IpAddr]) -> Result<Vec<(IpAddr, Zone)>, AddrError> {
+        let candidates = match &self.host {
+            Host::Empty if self.network.families() == Families::V6 => {
+                vec![(IpAddr::V6(Ipv6Addr::LOCALHOST), Zone::NONE)]
+            }
+            Host::Empty => vec![(IpAddr::V4(Ipv4Addr::LOCALHOST), Zone::NONE)],
+            Host::Literal(ip, _) if *ip == V6_WILDCARD => vec![
+                (IpAddr::V6(Ipv6Addr::LOCALHOST), Zone::NONE),
+                (IpAddr::V4(Ipv4Addr::LOCALHOST), Zone::NONE),
+            ],
+            Host::Literal(ip, _) if ip.is_unspecified() => {
+                vec![(IpAddr::V4(Ipv4Addr::LOCALHOST), Zone::NONE)]
+            }
+            Host::Literal(ip, zone) => vec![(*ip, zone.clone())],
+            Host::Name(_) => found
+                .iter()
+                .map(|ip| (ip.to_canonical(), Zone::NONE))
+                .collect(),
+        };
+        self.keep_carried(candidates)
+    }
+
+    /// The one address that this means to a listener or to `resolve_*_addr`: IPv4 is preferred,
+    /// unless the text holds `[`. `None` for an empty host.
+    ///
+    /// # Errors
+    ///
+    /// No address is of a family that the network carries.
+    pub fn one_address(&self, found: &[IpAddr]) -> Result<Option<(IpAddr, Zone)>, AddrError> {
+        let candidates = match &self.host {
+            Host::Empty => return Ok(None),
+            // tcp4 with [::] falls back to 0.0.0.0, as in Go.
+            Host::Literal(ip, _)
+                if *ip == V6_WILDCARD && self.network.families() == Families::V4 =>
+            {
+                vec![(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Zone::NONE)]
+            }
+            Host::Literal(ip, zone) => vec![(*ip, zone.clone())],
+            Host::Name(_) => found
+                .iter()
+                .map(|ip| (ip.to_canonical(), Zone::NONE))
+                .collect(),
+        };
+        let carried = self.keep_carried(candidates)?;
+        let preferred = carried
+            .iter()
+            .find(|(ip, _)| ip.is_ipv6() == self.bracketed)
+            .or_else(|| carried.first());
+        Ok(preferred.cloned())
+    }
+
+    /// Where a listener or socket is bound: an empty host, 0.0.0.0 and `::` all cover both families
+    /// on networks that carry both.
+    ///
+    /// # Errors
+    ///
+    /// As for [`one_address`](Self::one_address).
+    pub fn listen_local(&self, found: &[IpAddr]) -> Result<Local, AddrError> {
+        let address = self.one_address(found)?.map(|(ip, _)| ip);
+        Ok(local(self.network, address, self.port))
+    }
+
+    fn keep_carried(
+        &self,
+        mut candidates: Vec<(IpAddr, Zone)>,
+    ) -> Result<Vec<(IpAddr, Zone)>, AddrError> {
+        candidates.retain(|(ip, _)| self.network.carries(*ip));
+        if candidates.is_empty() {
+            return Err(AddrError::new(AddrErrorKind::NoSuitableAddress, &self.text));
+        }
+        Ok(candidates)
+    }
+}
+
+/// Where a socket on `network` is bound if its user says `address` and `port`.
+pub(crate) fn local(network: Network, address: Option<IpAddr>, port: u16) -> Local {
+    Local {
+        address: address.filter(|ip| !ip.is_unspecified()),
+        families: network.families(),
+        port,
+    }
+}
+
+/// Reads `host:port` where both must be literal; an empty host is no IP.
+pub(super) fn parse_literal(text: &str) -> Result<(Option<IpAddr>, Zone, u16), AddrError> {
+    let (host, port) = split_host_port(text)?;
+    let port = match parse_port(port) {
+        Port::Number(port) => port,
+        Port::OutOfRange | Port::Name => {
+            return Err(AddrError::new(AddrErrorKind::InvalidPort, port));
+        }
+    };
+    if host.is_empty() {
+        return Ok((None, Zone::NONE, port));
+    }
+    let (ip, zone) =
+        parse_ip_zone(host).ok_or_else(|| AddrError::new(AddrErrorKind::NotLiteral, host))?;
+    Ok((Some(ip), zone, port))
+}
