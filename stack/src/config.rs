@@ -195,6 +195,14 @@ limits! {
     dns_attempts = 2, 1..=10, "resolv.conf attempts";
     /// CNAMEs followed for one name.
     dns_cname_max = 10, 1..=64, "RFC 1035 §4.3.1, BAD-37";
+    /// Servers that are asked.
+    dns_servers_max = 3, 1..=16, "resolv.conf nameserver";
+    /// Domains of the search list that are tried.
+    dns_search_max = 16, 1..=256, "design §6; resolv.conf once had six";
+    /// Octets of the text of a hosts file.
+    dns_hosts_octets_max = 4_194_304, 0..=268_435_456, "design §6";
+    /// Records of one reply.
+    dns_records_max = 1_024, 16..=6_000, "BAD-34, BAD-37";
     /// Octets of a UDP reply that we offer to take.
     dns_edns_octets = 1_232, 512..=4_096, "RFC 6891 §6.2.3";
     /// Replies with a wrong id before a query moves to TCP.

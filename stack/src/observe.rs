@@ -56,6 +56,21 @@ pub enum SendReason {
     Fin,
 }
 
+/// Why a name server is asked.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum NameQueryReason {
+    /// A name is asked for, for the first time or of another server.
+    Ask,
+    /// The reply held an alias only, and its target is asked for.
+    FollowAlias,
+    /// The reply did not fit a datagram: the same over TCP.
+    Truncated,
+    /// The server does not know EDNS: the same without it.
+    WithoutEdns,
+    /// Replies with wrong IDs arrive: the same over TCP.
+    Forged,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -121,6 +136,15 @@ pub enum Observation {
         /// Octets of the largest packet.
         mtu_octets: u16,
     },
+    /// The resolver asks a name server (RFC 1035 §7.2).
+    NameQuerySent {
+        /// Whom.
+        server: SocketAddr,
+        /// TYPE of the records that are asked for.
+        record_type: u16,
+        /// Why.
+        reason: NameQueryReason,
+    },
 }
 
 impl Observation {
@@ -135,6 +159,20 @@ impl Observation {
             Self::TimerFired { .. } => "RFC 9293 §3.10.8",
             Self::RetransmissionTimeoutChanged { .. } => "RFC 6298 §2",
             Self::PathMtuChanged { .. } => "RFC 1191 §3, RFC 8201 §4",
+            Self::NameQuerySent { reason, .. } => reason.clause(),
+        }
+    }
+}
+
+impl NameQueryReason {
+    /// The clause that has us ask.
+    pub const fn clause(self) -> &'static str {
+        match self {
+            Self::Ask => "RFC 1035 §7.2",
+            Self::FollowAlias => "RFC 1034 §5.3.3",
+            Self::Truncated => "RFC 2181 §9",
+            Self::WithoutEdns => "RFC 6891 §6.2.2",
+            Self::Forged => "RFC 5452 §9.3",
         }
     }
 }

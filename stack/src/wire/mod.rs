@@ -4,6 +4,8 @@
 //! Nothing here knows of connections, sockets or time.
 
 pub mod checksum;
+pub mod dns_message;
+pub mod dns_name;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
