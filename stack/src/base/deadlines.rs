@@ -176,3 +176,6 @@ impl<K: Indexed> Deadlines<K> {
         self.places[entry.1.index() as usize] = place as u32;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,6 @@ impl Random {
         seed
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,3 +204,6 @@ impl Ranges {
 fn length(range: &Range<u64>) -> u64 {
     range.end - range.start
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,3 +90,6 @@ impl fmt::Display for SeqNumber {
         write!(f, "{}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

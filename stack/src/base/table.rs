@@ -131,3 +131,6 @@ impl<T> Table<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,3 +89,6 @@ impl fmt::Display for Instant {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ const fn fold(words: u64) -> u16 {
     sum = (sum & 0xffff) + (sum >> 16);
     sum as u16
 }
+
+#[cfg(test)]
+mod tests;
