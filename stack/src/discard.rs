@@ -3,7 +3,12 @@
 //! `*/input.rs` turns whatever is wrong with a packet into a [`Discard`] and counts it. A discard is
 //! nobody's error: no call fails because of one.
 
+use crate::wire::icmpv4::IcmpRejected;
+use crate::wire::ipv4::Ipv4Rejected;
+use crate::wire::ipv6::Ipv6Rejected;
+use crate::wire::ipv6_chain::{ChainFault, ChainRejected};
 use crate::wire::tcp::TcpRejected;
+use crate::wire::udp::UdpRejected;
 
 macro_rules! discards {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $clause:literal;)*) => {
@@ -208,6 +213,62 @@ impl From<TcpRejected> for Discard {
         match error {
             TcpRejected::Truncated { .. } | TcpRejected::DataOffset { .. } => Self::TcpHeader,
             TcpRejected::Option(_) => Self::TcpOption,
+        }
+    }
+}
+
+impl From<Ipv4Rejected> for Discard {
+    fn from(error: Ipv4Rejected) -> Self {
+        match error {
+            Ipv4Rejected::Version { .. } => Self::IpVersion,
+            Ipv4Rejected::Truncated { .. } => Self::IpTruncated,
+            Ipv4Rejected::HeaderLength { .. } | Ipv4Rejected::TotalLength { .. } => Self::IpLength,
+            Ipv4Rejected::Checksum => Self::Ipv4Checksum,
+            Ipv4Rejected::Option { .. } => Self::Ipv4Option,
+            Ipv4Rejected::SourceRoute { .. } => Self::SourceRoute,
+        }
+    }
+}
+
+impl From<Ipv6Rejected> for Discard {
+    fn from(error: Ipv6Rejected) -> Self {
+        match error {
+            Ipv6Rejected::Version { .. } => Self::IpVersion,
+            Ipv6Rejected::Truncated { .. } => Self::IpTruncated,
+            Ipv6Rejected::PayloadLength { .. } => Self::IpLength,
+            Ipv6Rejected::NoPayload => Self::Jumbogram,
+        }
+    }
+}
+
+impl From<ChainRejected> for Discard {
+    fn from(error: ChainRejected) -> Self {
+        match error.fault {
+            ChainFault::Extension => Self::Ipv6Extension,
+            ChainFault::UnknownOption => Self::Ipv6OptionUnknown,
+            ChainFault::Jumbo => Self::Jumbogram,
+            ChainFault::RoutingHeader => Self::RoutingHeader,
+            ChainFault::FragmentLength => Self::FragmentMalformed,
+            ChainFault::FragmentTooLong => Self::FragmentTooLong,
+            ChainFault::IncompleteFirstFragment => Self::FragmentTiny,
+        }
+    }
+}
+
+impl From<IcmpRejected> for Discard {
+    fn from(error: IcmpRejected) -> Self {
+        match error {
+            IcmpRejected::Truncated { .. } => Self::IcmpTruncated,
+            IcmpRejected::Checksum => Self::IcmpChecksum,
+        }
+    }
+}
+
+impl From<UdpRejected> for Discard {
+    fn from(error: UdpRejected) -> Self {
+        match error {
+            UdpRejected::Truncated { .. } | UdpRejected::Length { .. } => Self::UdpLength,
+            UdpRejected::Checksum | UdpRejected::ChecksumMissing => Self::UdpChecksum,
         }
     }
 }

@@ -1,3 +1,6 @@
+// Sets of one range are what is tested here.
+#![allow(clippy::single_range_in_vec_init)]
+
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use std::vec;
