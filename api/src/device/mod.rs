@@ -3,6 +3,9 @@
 //! The packet thread owns one [`Device`] and calls it from `driver/turn.rs`. A device never looks
 //! into a packet further than its offload metadata.
 
+mod buffers;
+pub mod memory;
+
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;
@@ -19,6 +22,18 @@ pub struct Capabilities {
     pub partial_checksum: bool,
     /// It cuts superpackets by [`OutPacket::segment_octets`].
     pub segmentation: bool,
+}
+
+/// How a device that had no room for a packet tells that it has room again.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum RoomSignal {
+    /// Its descriptor becomes writable. While packets wait, poll for that as well.
+    #[default]
+    Writable,
+    /// Its descriptor becomes *readable*, as it does for a packet. Polling for writability would
+    /// return at once, for ever: do not. Once awake, call [`Device::transmit`] with the packets
+    /// that wait, which takes the signal back.
+    Readable,
 }
 
 /// Something that carries IP packets, without ever blocking.
@@ -41,9 +56,14 @@ pub trait Device: Send + Debug {
     /// As for [`receive`](Self::receive). The packet that met the error is no longer in `batch`.
     fn transmit(&mut self, batch: &mut VecDeque<OutPacket>) -> io::Result<()>;
 
-    /// A descriptor that is readable when `receive` would find a packet, and writable when
-    /// `transmit` would find room. The packet thread polls it.
+    /// A descriptor that is readable when `receive` would find a packet or an error. The packet
+    /// thread polls it; how it tells of room for packets is [`room_signal`](Self::room_signal).
     fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// What to poll for after `transmit` left packets behind; asked once.
+    fn room_signal(&self) -> RoomSignal {
+        RoomSignal::Writable
+    }
 }
 
 /// True if the device will never carry a packet again (it was deleted: `EBADFD`, `ENODEV`, or the
