@@ -1,0 +1,187 @@
+//! Connections of one listener on their way from the packet thread to `accept`.
+//!
+//! The packet thread takes connections from the stack only while there is room here, so the
+//! listener's backlog keeps its meaning. Closing wakes every `accept`; what was not accepted is
+//! aborted by dropping it. Nothing here opens or names a connection.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use super::failure::{Attention, Failure, Gone, Source};
+use super::sync::{Arc, Condvar, Mutex, has_passed};
+use crate::deadline::Deadline;
+
+#[derive(Debug)]
+struct State<C> {
+    source: Option<Source>,
+    waiting: VecDeque<C>,
+    /// The packet thread knows of more, but found no room.
+    starved: bool,
+    acceptors: usize,
+    deadline: Deadline,
+    closed: bool,
+    /// The packet thread knows that it is closed.
+    released: bool,
+    gone: Option<Gone>,
+    attended: bool,
+}
+
+/// See the module. `C` is a connection that was not accepted yet.
+#[derive(Debug)]
+pub(crate) struct Acceptor<C> {
+    state: Mutex<State<C>>,
+    arrived: Condvar,
+    /// So many connections are taken from the stack before anybody asks for them.
+    ahead_max: usize,
+    attention: Arc<dyn Attention>,
+}
+
+impl<C> Acceptor<C> {
+    /// No connection yet. `ahead_max` may be 0: then each is fetched when it is asked for.
+    pub(crate) fn new(ahead_max: usize, attention: Arc<dyn Attention>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                source: None,
+                waiting: VecDeque::new(),
+                starved: false,
+                acceptors: 0,
+                deadline: Deadline::NONE,
+                closed: false,
+                released: false,
+                gone: None,
+                attended: false,
+            }),
+            arrived: Condvar::default(),
+            ahead_max,
+            attention,
+        }
+    }
+
+    /// The oldest connection, waited for until the deadline.
+    pub(crate) fn accept(&self) -> Result<C, Failure> {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return Err(Failure::Closed);
+            }
+            if has_passed(state.deadline) {
+                return Err(Failure::Timeout);
+            }
+            if let Some(connection) = state.waiting.pop_front() {
+                if state.waiting.is_empty() {
+                    state.waiting = VecDeque::new();
+                }
+                if state.starved {
+                    state.starved = false;
+                    self.unlock_and_call(state);
+                }
+                return Ok(connection);
+            }
+            if let Some(gone) = state.gone {
+                return Err(Failure::Gone(gone));
+            }
+            state.acceptors += 1;
+            if state.starved {
+                // The stack has some: ask for one, and look again.
+                state.starved = false;
+                self.unlock_and_call(state);
+                state = self.state.lock();
+                if !state.waiting.is_empty() || state.closed || state.gone.is_some() {
+                    state.acceptors -= 1;
+                    continue;
+                }
+            }
+            let deadline = state.deadline;
+            self.arrived.wait(&mut state, deadline);
+            state.acceptors -= 1;
+        }
+    }
+
+    fn unlock_and_call(&self, mut state: super::sync::MutexGuard<'_, State<C>>) {
+        if state.attended {
+            return;
+        }
+        let Some(source) = state.source else {
+            return;
+        };
+        state.attended = true;
+        drop(state);
+        self.attention.attend(source);
+    }
+
+    /// Sets the deadline of `accept`; one that waits sees it at once.
+    pub(crate) fn set_deadline(&self, deadline: Deadline) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Failure::Closed);
+        }
+        state.deadline = deadline;
+        self.arrived.notify_all();
+        Ok(())
+    }
+
+    /// Ends the listener: every `accept` fails, and what waits is dropped.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Failure::Closed);
+        }
+        state.closed = true;
+        let waiting = mem::take(&mut state.waiting);
+        self.arrived.notify_all();
+        self.unlock_and_call(state);
+        drop(waiting);
+        Ok(())
+    }
+
+    /// Packet thread: the stack has a name for the listener.
+    pub(crate) fn attach(&self, source: Source) {
+        self.state.lock().source = Some(source);
+    }
+
+    /// Packet thread: how many connections may be taken from the stack now. After zero the channel
+    /// calls for attention when more are wanted.
+    pub(crate) fn room(&self) -> usize {
+        let mut state = self.state.lock();
+        if state.closed {
+            return 0;
+        }
+        let room = self
+            .ahead_max
+            .max(state.acceptors)
+            .saturating_sub(state.waiting.len());
+        state.starved = room == 0;
+        room
+    }
+
+    /// Packet thread: hands a connection over; hands it back if the listener is closed.
+    pub(crate) fn deliver(&self, connection: C) -> Result<(), C> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(connection);
+        }
+        state.waiting.push_back(connection);
+        if state.acceptors > 0 {
+            self.arrived.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Packet thread: begins to look here.
+    pub(crate) fn attended(&self) {
+        self.state.lock().attended = false;
+    }
+
+    /// Packet thread: true once, when the stack should be told that the listener is closed.
+    pub(crate) fn take_close(&self) -> bool {
+        let mut state = self.state.lock();
+        state.closed && !mem::replace(&mut state.released, true)
+    }
+
+    /// Packet thread: it ends.
+    pub(crate) fn die(&self, gone: Gone) {
+        let mut state = self.state.lock();
+        state.gone = Some(gone);
+        self.arrived.notify_all();
+    }
+}

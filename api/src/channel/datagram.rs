@@ -1,0 +1,335 @@
+//! Datagrams of one UDP or raw socket on their way between application threads and the packet
+//! thread.
+//!
+//! Both queues are bounded by datagrams and octets; a full one makes `write_to` wait, and leaves
+//! what arrives in the stack's own bounded queue, which drops. A datagram to a destination that was
+//! never tried waits for the stack's verdict; later ones do not, and their errors, as ICMP's, are
+//! told by the next call (RFC 1122 §4.1.3.3). Nothing here knows a header.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::net::SocketAddr;
+
+use sidestep_stack::call::{CallRefused, ReceivedDatagram, SendDatagram};
+
+use super::failure::{Attention, Failure, Gone, Source};
+use super::stream::Which;
+use super::sync::{Arc, Condvar, Mutex, MutexGuard, has_passed};
+use super::ticket::{Answer, pair};
+use crate::deadline::Deadline;
+
+/// What a queued datagram costs beyond its octets.
+const DATAGRAM_OVERHEAD_OCTETS: usize = 128;
+
+/// So many destinations are remembered as ones that the stack has a route to.
+const PROVEN_MAX: usize = 8;
+
+/// How much one socket may hold in each direction.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct DatagramLimits {
+    /// Datagrams.
+    pub(crate) datagrams: usize,
+    /// Octets, each datagram charged with its overhead. One datagram always fits.
+    pub(crate) octets: usize,
+}
+
+/// A datagram for the stack, and who waits for its verdict.
+#[derive(Debug)]
+pub(crate) struct Departing {
+    /// The datagram.
+    pub(crate) datagram: SendDatagram,
+    /// `None`: its sender has gone on.
+    pub(crate) answer: Option<Answer<Result<(), CallRefused>>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue<T> {
+    entries: VecDeque<T>,
+    octets: usize,
+}
+
+impl<T> Queue<T> {
+    fn has_room(&self, limits: DatagramLimits) -> bool {
+        self.entries.len() < limits.datagrams && self.octets < limits.octets
+    }
+
+    fn push(&mut self, entry: T, octets: usize) {
+        self.octets += octets + DATAGRAM_OVERHEAD_OCTETS;
+        self.entries.push_back(entry);
+    }
+
+    fn pop(&mut self, octets: impl Fn(&T) -> usize) -> Option<T> {
+        let entry = self.entries.pop_front()?;
+        self.octets = self
+            .octets
+            .saturating_sub(octets(&entry) + DATAGRAM_OVERHEAD_OCTETS);
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+            self.octets = 0;
+        }
+        Some(entry)
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    source: Option<Source>,
+    received: Queue<ReceivedDatagram>,
+    departing: Queue<Departing>,
+    /// What an earlier datagram met; the next call is told.
+    error: Option<Failure>,
+    starved: bool,
+    readers_waiting: usize,
+    writers_waiting: usize,
+    read_deadline: Deadline,
+    write_deadline: Deadline,
+    proven: Vec<SocketAddr>,
+    closed: bool,
+    released: bool,
+    gone: Option<Gone>,
+    attended: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct DatagramChannel {
+    state: Mutex<State>,
+    reader: Condvar,
+    writer: Condvar,
+    limits: DatagramLimits,
+    attention: Arc<dyn Attention>,
+}
+
+impl DatagramChannel {
+    /// A channel with nothing in it.
+    pub(crate) fn new(limits: DatagramLimits, attention: Arc<dyn Attention>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                source: None,
+                received: Queue::default(),
+                departing: Queue::default(),
+                error: None,
+                starved: false,
+                readers_waiting: 0,
+                writers_waiting: 0,
+                read_deadline: Deadline::NONE,
+                write_deadline: Deadline::NONE,
+                proven: Vec::new(),
+                closed: false,
+                released: false,
+                gone: None,
+                attended: false,
+            }),
+            reader: Condvar::default(),
+            writer: Condvar::default(),
+            limits,
+            attention,
+        }
+    }
+
+    fn unlock_and_call(&self, mut state: MutexGuard<'_, State>) {
+        if state.attended {
+            return;
+        }
+        let Some(source) = state.source else {
+            return;
+        };
+        state.attended = true;
+        drop(state);
+        self.attention.attend(source);
+    }
+
+    /// The oldest datagram, waited for until the read deadline.
+    pub(crate) fn receive(&self) -> Result<ReceivedDatagram, Failure> {
+        let mut state = self.state.lock();
+        loop {
+            check(&mut state, Which::Read)?;
+            if let Some(datagram) = state.received.pop(|datagram| datagram.octets.len()) {
+                if state.starved {
+                    state.starved = false;
+                    self.unlock_and_call(state);
+                }
+                return Ok(datagram);
+            }
+            if let Some(gone) = state.gone {
+                return Err(Failure::Gone(gone));
+            }
+            let deadline = state.read_deadline;
+            state.readers_waiting += 1;
+            self.reader.wait(&mut state, deadline);
+            state.readers_waiting -= 1;
+        }
+    }
+
+    /// Sends a datagram, waiting for room until the write deadline.
+    pub(crate) fn send(&self, datagram: SendDatagram) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        loop {
+            check(&mut state, Which::Write)?;
+            if let Some(gone) = state.gone {
+                return Err(Failure::Gone(gone));
+            }
+            if state.departing.has_room(self.limits) {
+                break;
+            }
+            let deadline = state.write_deadline;
+            state.writers_waiting += 1;
+            self.writer.wait(&mut state, deadline);
+            state.writers_waiting -= 1;
+        }
+        let octets = datagram.octets.len();
+        let remote = datagram.remote;
+        let known = remote.is_none_or(|remote| state.proven.contains(&remote));
+        if known {
+            let answer = None;
+            state.departing.push(Departing { datagram, answer }, octets);
+            self.unlock_and_call(state);
+            return Ok(());
+        }
+        let (ticket, answer) = pair();
+        let deadline = state.write_deadline;
+        let answer = Some(answer);
+        state.departing.push(Departing { datagram, answer }, octets);
+        self.unlock_and_call(state);
+        let verdict = ticket.wait(deadline).map_err(|failure| self.refine(failure))?;
+        verdict.map_err(|refused| match refused {
+            CallRefused::Pending(error) => Failure::Socket(error),
+            other => Failure::Refused(other),
+        })?;
+        if let Some(remote) = remote {
+            let mut state = self.state.lock();
+            if state.proven.len() >= PROVEN_MAX {
+                state.proven.remove(0);
+            }
+            state.proven.push(remote);
+        }
+        Ok(())
+    }
+
+    /// A ticket only knows that nobody will answer; the channel knows why.
+    fn refine(&self, failure: Failure) -> Failure {
+        match (failure, self.state.lock().gone) {
+            (Failure::Gone(_), Some(gone)) => Failure::Gone(gone),
+            (failure, _) => failure,
+        }
+    }
+
+    /// Sets deadlines; operations that wait see them at once.
+    pub(crate) fn set_deadline(&self, which: Which, deadline: Deadline) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Failure::Closed);
+        }
+        if which != Which::Write {
+            state.read_deadline = deadline;
+            self.reader.notify_all();
+        }
+        if which != Which::Read {
+            state.write_deadline = deadline;
+            self.writer.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Closes the socket; wakes everybody. What was sent before still leaves.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(Failure::Closed);
+        }
+        state.closed = true;
+        let received = mem::take(&mut state.received);
+        self.reader.notify_all();
+        self.writer.notify_all();
+        self.unlock_and_call(state);
+        drop(received);
+        Ok(())
+    }
+
+    /// Packet thread: the stack has a name for the socket.
+    pub(crate) fn attach(&self, source: Source) {
+        self.state.lock().source = Some(source);
+    }
+
+    /// Packet thread: true if a received datagram may be delivered. After false the channel calls
+    /// for attention once there is room again.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut state = self.state.lock();
+        let room = !state.closed && state.received.has_room(self.limits);
+        state.starved = !room && !state.closed;
+        room
+    }
+
+    /// Packet thread: hands a datagram over.
+    pub(crate) fn deliver(&self, datagram: ReceivedDatagram) {
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        let octets = datagram.octets.len();
+        state.received.push(datagram, octets);
+        if state.readers_waiting > 0 {
+            self.reader.notify_all();
+        }
+    }
+
+    /// Packet thread: an earlier datagram met this. The first one is kept until it is told.
+    pub(crate) fn fail(&self, failure: Failure) {
+        let mut state = self.state.lock();
+        state.proven.clear();
+        if state.error.is_none() {
+            state.error = Some(failure);
+            self.reader.notify_all();
+        }
+    }
+
+    /// Packet thread: begins to look here.
+    pub(crate) fn attended(&self) {
+        self.state.lock().attended = false;
+    }
+
+    /// Packet thread: takes the datagrams that should leave.
+    pub(crate) fn take_departing(&self) -> VecDeque<Departing> {
+        let mut state = self.state.lock();
+        let departing = mem::take(&mut state.departing);
+        if state.writers_waiting > 0 {
+            self.writer.notify_all();
+        }
+        departing.entries
+    }
+
+    /// Packet thread: true once, when the stack should be told that the socket is closed.
+    pub(crate) fn take_close(&self) -> bool {
+        let mut state = self.state.lock();
+        state.closed && !mem::replace(&mut state.released, true)
+    }
+
+    /// Packet thread: it ends.
+    pub(crate) fn die(&self, gone: Gone) {
+        let mut state = self.state.lock();
+        state.gone = Some(gone);
+        let departing = mem::take(&mut state.departing);
+        self.reader.notify_all();
+        self.writer.notify_all();
+        drop(state);
+        drop(departing);
+    }
+}
+
+/// The rules that every call begins with, and looks at again after each wait.
+fn check(state: &mut State, which: Which) -> Result<(), Failure> {
+    if state.closed {
+        return Err(Failure::Closed);
+    }
+    let deadline = match which {
+        Which::Read | Which::Both => state.read_deadline,
+        Which::Write => state.write_deadline,
+    };
+    if has_passed(deadline) {
+        return Err(Failure::Timeout);
+    }
+    match state.error.take() {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,20 @@
+//! The seam between application threads and the packet thread: who owns which octets when.
+//!
+//! A [`stream`] belongs to a TCP connection, [`datagram`] to a UDP or raw socket, [`accept`] to a
+//! listener; the [`mailbox`] carries requests and says which channel has something for the packet
+//! thread, a [`ticket`] carries one answer back. Bounds, deadlines, close, errors and wake-ups of
+//! the whole API live here and nowhere else; nothing here knows the stack's insides or a device.
+
+pub(crate) mod accept;
+pub(crate) mod datagram;
+pub(crate) mod failure;
+pub(crate) mod mailbox;
+pub(crate) mod stream;
+mod stream_thread;
+pub(crate) mod sync;
+pub(crate) mod ticket;
+
+#[cfg(test)]
+mod schedules;
+#[cfg(test)]
+mod tests;

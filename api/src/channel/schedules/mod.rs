@@ -1,0 +1,118 @@
+//! The channels under shuttle: many random interleavings of accept, close, deadlines and wake-ups.
+//!
+//! The very files of `channel/` are compiled here a second time, against `schedules/sync.rs`. A
+//! lost wake-up shows as a deadlock that shuttle reports with the schedule that leads to it; run
+//! that schedule again with `shuttle::replay`.
+#![allow(dead_code)]
+
+#[path = "../accept.rs"]
+mod accept;
+#[path = "../datagram.rs"]
+mod datagram;
+#[path = "../failure.rs"]
+mod failure;
+#[path = "../mailbox.rs"]
+mod mailbox;
+#[path = "../stream.rs"]
+mod stream;
+#[path = "../stream_thread.rs"]
+mod stream_thread;
+mod sync;
+#[path = "../ticket.rs"]
+mod ticket;
+
+mod accepting;
+mod datagrams;
+mod streams;
+mod waking;
+
+use sidestep_stack::base::Table;
+use sidestep_stack::call::{ConnectionId, ListenerId, SocketId};
+
+use failure::{Source, StreamLimits};
+use mailbox::{Mail, MaySleep, Mailbox};
+use sync::{Arc, Condvar, Mutex};
+
+/// So many interleavings of each test.
+const SCHEDULES: usize = 400;
+
+/// Runs `test` under many schedules. A step limit turns a livelock into a failure.
+fn explore(test: impl Fn() + Send + Sync + 'static) {
+    let mut config = shuttle::Config::new();
+    config.max_steps = shuttle::MaxSteps::FailAfter(200_000);
+    config.failure_persistence = shuttle::FailurePersistence::Print;
+    let scheduler = shuttle::scheduler::RandomScheduler::new_from_seed(13, SCHEDULES);
+    shuttle::Runner::new(scheduler, config).run(test);
+}
+
+fn connection() -> Source {
+    Source::Connection(ConnectionId(Table::new().insert(())))
+}
+
+fn listener() -> Source {
+    Source::Listener(ListenerId(Table::new().insert(())))
+}
+
+fn socket() -> Source {
+    Source::Socket(SocketId(Table::new().insert(())))
+}
+
+/// What an eventfd is to the real packet thread.
+#[derive(Debug, Default)]
+struct Doorbell {
+    rung: Mutex<bool>,
+    rings: Condvar,
+}
+
+impl Doorbell {
+    fn ring(&self) {
+        *self.rung.lock() = true;
+        self.rings.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut rung = self.rung.lock();
+        while !*rung {
+            self.rings.wait(&mut rung, crate::deadline::Deadline::NONE);
+        }
+        *rung = false;
+    }
+}
+
+/// A mailbox and its bell.
+fn office() -> (Arc<Mailbox<u32>>, Arc<Doorbell>) {
+    let bell = Arc::new(Doorbell::default());
+    let ring = Arc::clone(&bell);
+    (
+        Arc::new(Mailbox::new(2, Box::new(move || ring.ring()))),
+        bell,
+    )
+}
+
+/// The packet thread's loop as `driver/thread.rs` has it: take mail, work, sleep only if there is
+/// none. `work` says when to stop.
+fn serve(
+    mailbox: &Mailbox<u32>,
+    bell: &Doorbell,
+    mut work: impl FnMut(&mut Mail<u32>) -> std::ops::ControlFlow<()>,
+) {
+    let mut mail = Mail::default();
+    loop {
+        mailbox.take(&mut mail);
+        let verdict = work(&mut mail);
+        mail.requests.clear();
+        mail.attention.clear();
+        if verdict.is_break() {
+            return;
+        }
+        if mailbox.try_sleep() == MaySleep::Yes {
+            bell.wait();
+            mailbox.awake();
+        }
+    }
+}
+
+const LIMITS: StreamLimits = StreamLimits {
+    receive_octets: 300,
+    send_octets: 8,
+};
