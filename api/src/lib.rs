@@ -1,5 +1,6 @@
 //! The `sidestep` crate.
 pub mod address;
+mod channel;
 pub mod deadline;
 pub mod device;
 pub mod error;

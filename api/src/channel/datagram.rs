@@ -42,10 +42,19 @@ pub(crate) struct Departing {
     pub(crate) answer: Option<Answer<Result<(), CallRefused>>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue<T> {
     entries: VecDeque<T>,
     octets: usize,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self {
+            entries: VecDeque::new(),
+            octets: 0,
+        }
+    }
 }
 
 impl<T> Queue<T> {
@@ -191,7 +200,9 @@ impl DatagramChannel {
         let answer = Some(answer);
         state.departing.push(Departing { datagram, answer }, octets);
         self.unlock_and_call(state);
-        let verdict = ticket.wait(deadline).map_err(|failure| self.refine(failure))?;
+        let verdict = ticket
+            .wait(deadline)
+            .map_err(|failure| self.refine(failure))?;
         verdict.map_err(|refused| match refused {
             CallRefused::Pending(error) => Failure::Socket(error),
             other => Failure::Refused(other),

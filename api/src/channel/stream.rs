@@ -689,7 +689,8 @@ fn append_small(send: &mut SendSide, octets: &[u8]) {
         if free < left.len() {
             let len = send.tail.len();
             if len + left.len() <= SLICE_OCTETS_MAX {
-                send.tail.reserve(left.len().max(len).min(SLICE_OCTETS_MAX - len));
+                send.tail
+                    .reserve(left.len().max(len).min(SLICE_OCTETS_MAX - len));
             } else if len < SLICE_OCTETS_MAX {
                 send.tail.reserve(SLICE_OCTETS_MAX - len);
             }

@@ -10,7 +10,7 @@ use sidestep_stack::event::ConnectionError;
 
 use super::accept::Acceptor;
 use super::failure::{Attention, Failure, Gone, Source, StreamLimits, WriteFailure};
-use super::mailbox::{Mail, MaySleep, Mailbox};
+use super::mailbox::{Mail, Mailbox, MaySleep};
 use super::stream::{Linger, Stream, Which};
 use super::stream_thread::EndOfStream;
 use crate::deadline::Deadline;

@@ -60,7 +60,9 @@ fn a_full_queue_is_filled_again_as_it_is_read() {
         let finished = Arc::clone(&done);
         let bell_of_reader = Arc::clone(&mailbox);
         let reader = thread::spawn(move || {
-            let got: Vec<u8> = (0..3).map(|_| reader.receive().unwrap().octets[0]).collect();
+            let got: Vec<u8> = (0..3)
+                .map(|_| reader.receive().unwrap().octets[0])
+                .collect();
             *finished.lock() = true;
             bell_of_reader.attend(socket());
             got
@@ -150,9 +152,7 @@ fn close_deadline_and_death_wake_everybody() {
                     Failure::Closed
                 }
                 1 => {
-                    channel
-                        .set_deadline(Which::Both, Deadline::past())
-                        .unwrap();
+                    channel.set_deadline(Which::Both, Deadline::past()).unwrap();
                     Failure::Timeout
                 }
                 _ => {

@@ -30,7 +30,7 @@ use sidestep_stack::base::Table;
 use sidestep_stack::call::{ConnectionId, ListenerId, SocketId};
 
 use failure::{Source, StreamLimits};
-use mailbox::{Mail, MaySleep, Mailbox};
+use mailbox::{Mail, Mailbox, MaySleep};
 use sync::{Arc, Condvar, Mutex};
 
 /// So many interleavings of each test.

@@ -39,7 +39,10 @@ fn every_request_is_seen_by_a_thread_that_sleeps_between_them() {
         }
         for sender in 0..3 {
             let of_one: Vec<_> = seen.iter().filter(|r| **r / 10 == sender).collect();
-            assert!(of_one.is_sorted(), "requests of one thread keep their order");
+            assert!(
+                of_one.is_sorted(),
+                "requests of one thread keep their order"
+            );
         }
     });
 }
@@ -74,10 +77,7 @@ fn a_thread_that_ends_fails_senders_that_wait_for_room() {
         mailbox.end(Gone::Died);
         for sender in senders {
             let outcome = sender.join().unwrap();
-            assert!(matches!(
-                outcome,
-                Ok(()) | Err(Failure::Gone(Gone::Died))
-            ));
+            assert!(matches!(outcome, Ok(()) | Err(Failure::Gone(Gone::Died))));
         }
         assert_eq!(
             mailbox.post(9, Deadline::NONE),
@@ -96,10 +96,7 @@ fn a_ticket_is_answered_once_or_fails_when_nobody_will() {
             assert_eq!(answer.give(7), Ok(()));
         });
         assert_eq!(answered.wait(Deadline::NONE), Ok(7));
-        assert_eq!(
-            dropped.wait(Deadline::NONE),
-            Err(Failure::Gone(Gone::Died))
-        );
+        assert_eq!(dropped.wait(Deadline::NONE), Err(Failure::Gone(Gone::Died)));
         thread.join().unwrap();
     });
 }
