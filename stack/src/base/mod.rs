@@ -2,7 +2,9 @@
 //!
 //! Everybody may use this module. It imports nothing of ours and knows no protocol.
 
+pub mod aged;
 pub mod deadlines;
+pub mod keyed;
 pub mod random;
 pub mod ranges;
 pub mod seq;

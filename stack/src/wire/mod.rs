@@ -14,6 +14,7 @@ pub mod ipv6_chain;
 pub mod packet;
 pub mod path_error;
 pub mod protocol;
+pub mod report;
 pub mod tcp;
 pub mod tcp_options;
 pub mod udp;

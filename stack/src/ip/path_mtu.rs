@@ -1,0 +1,194 @@
+//! The largest packet that a path takes, as far as we were told (RFC 1191 §6, RFC 8201 §5.2).
+//!
+//! `ip/mod.rs` lends it what a validated ICMP error said, and asks it for each path. A message can only
+//! lower an estimate, never below the family's floor; after `path_mtu_lifetime_ms` the estimate is
+//! forgotten, and the next large packet finds out anew (RFC 1191 §6.3).
+
+use core::net::IpAddr;
+
+use crate::base::aged::AgedMap;
+use crate::base::{Instant, Random};
+use crate::config::{Config, millis};
+
+use super::interface::V6_MTU_OCTETS_MIN;
+
+/// Representative MTUs (RFC 1191 §7.1, table 7-1), with the 1,280 that IPv6 has added.
+const PLATEAUS: [u16; 13] = [
+    65_535, 32_000, 17_914, 8_166, 4_352, 2_002, 1_492, 1_280, 1_006, 508, 296, 68, 0,
+];
+
+#[derive(Clone, Copy, Debug)]
+struct Estimate {
+    mtu_octets: u16,
+    forget_at: Instant,
+}
+
+/// Estimates that are lower than the link's MTU.
+#[derive(Clone, Debug)]
+pub(crate) struct PathMtus {
+    /// An estimate that is lowered again becomes young, so the oldest is forgotten first.
+    estimates: AgedMap<IpAddr, Estimate>,
+}
+
+impl PathMtus {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        Self {
+            estimates: AgedMap::new(random.key()),
+        }
+    }
+
+    /// The estimate for the path to `destination` over a link of `link_mtu_octets`.
+    pub(crate) fn get(&self, destination: IpAddr, link_mtu_octets: u16) -> u16 {
+        match self.estimates.get(&destination) {
+            Some(estimate) => estimate.mtu_octets.min(link_mtu_octets),
+            None => link_mtu_octets,
+        }
+    }
+
+    /// A router says that a packet of `packet_octets` was too big for a link of `mtu_octets`. The new
+    /// estimate, if that lowered it.
+    pub(crate) fn lower(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        destination: IpAddr,
+        mtu_octets: u32,
+        packet_octets: u32,
+        link_mtu_octets: u16,
+    ) -> Option<u16> {
+        let told = match destination {
+            IpAddr::V4(_) => told_v4(config, mtu_octets, packet_octets),
+            IpAddr::V6(_) => told_v6(mtu_octets)?,
+        };
+        if told >= self.get(destination, link_mtu_octets) {
+            return None;
+        }
+        if self.estimates.get(&destination).is_none()
+            && self.estimates.len() >= config.path_mtu_entries_max as usize
+        {
+            self.estimates.remove_oldest();
+        }
+        let estimate = Estimate {
+            mtu_octets: told,
+            forget_at: now + millis(config.path_mtu_lifetime_ms),
+        };
+        self.estimates.insert(destination, estimate);
+        Some(told)
+    }
+
+    /// Forgets estimates whose time has come.
+    pub(crate) fn time_passes(&mut self, now: Instant) {
+        while self.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.estimates.remove_oldest();
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.estimates
+            .oldest()
+            .map(|(_, estimate)| estimate.forget_at)
+    }
+}
+
+/// RFC 1191 §3, §5: never below the floor; a router that says nothing (MTU 0) means the next plateau
+/// below the packet that it could not carry.
+fn told_v4(config: &Config, mtu_octets: u32, packet_octets: u32) -> u16 {
+    let told = match u16::try_from(mtu_octets).unwrap_or(u16::MAX) {
+        0 => PLATEAUS
+            .into_iter()
+            .find(|plateau| u32::from(*plateau) < packet_octets)
+            .unwrap_or(0),
+        told => told,
+    };
+    told.max(config.path_mtu_v4_octets_min as u16)
+}
+
+/// RFC 8201 §4: a message with an MTU below 1,280 is dropped; it makes no fragment header either
+/// (RFC 8021).
+fn told_v6(mtu_octets: u32) -> Option<u16> {
+    let told = u16::try_from(mtu_octets).unwrap_or(u16::MAX);
+    (told >= V6_MTU_OCTETS_MIN).then_some(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    const V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+    const V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2));
+    const START: Instant = Instant::from_secs(1);
+
+    fn lower(mtus: &mut PathMtus, to: IpAddr, mtu: u32, packet: u32) -> Option<u16> {
+        mtus.lower(&Config::default(), START, to, mtu, packet, 1_500)
+    }
+
+    fn new() -> PathMtus {
+        PathMtus::new(&mut Random::new([1; 32]))
+    }
+
+    #[test]
+    fn rfc1191_01_and_03_a_message_lowers_the_estimate_and_never_raises_it() {
+        let mut mtus = new();
+        assert_eq!(mtus.get(V4, 1_500), 1_500);
+        assert_eq!(lower(&mut mtus, V4, 1_400, 1_500), Some(1_400));
+        assert_eq!(lower(&mut mtus, V4, 1_400, 1_500), None);
+        assert_eq!(lower(&mut mtus, V4, 9_000, 1_500), None);
+        assert_eq!(lower(&mut mtus, V4, 70_000, 1_500), None);
+        assert_eq!(mtus.get(V4, 1_500), 1_400);
+        assert_eq!(mtus.get(V4, 1_300), 1_300);
+    }
+
+    #[test]
+    fn rfc1191_02_the_estimate_never_goes_below_the_floor() {
+        for told in [1, 67, 68, 551, 552] {
+            assert_eq!(lower(&mut new(), V4, told, 1_500), Some(552));
+        }
+        assert_eq!(lower(&mut new(), V4, 553, 1_500), Some(553));
+    }
+
+    #[test]
+    fn rfc1191_04_an_mtu_of_zero_means_the_next_plateau() {
+        let mut mtus = new();
+        assert_eq!(lower(&mut mtus, V4, 0, 1_500), Some(1_492));
+        assert_eq!(lower(&mut mtus, V4, 0, 1_492), Some(1_280));
+        assert_eq!(lower(&mut mtus, V4, 0, 1_280), Some(1_006));
+        assert_eq!(lower(&mut mtus, V4, 0, 1_006), Some(552));
+        assert_eq!(lower(&mut mtus, V4, 0, 552), None);
+        assert_eq!(lower(&mut mtus, V4, 0, 0), None);
+    }
+
+    #[test]
+    fn rfc8201_01_a_message_below_1280_changes_nothing() {
+        let mut mtus = new();
+        for told in [0, 1, 500, 1_279] {
+            assert_eq!(lower(&mut mtus, V6, told, 1_500), None);
+        }
+        assert_eq!(mtus.get(V6, 1_500), 1_500);
+        assert_eq!(lower(&mut mtus, V6, 1_280, 1_500), Some(1_280));
+    }
+
+    #[test]
+    fn rfc1191_05_the_estimate_is_forgotten_when_its_time_has_come() {
+        let mut mtus = new();
+        lower(&mut mtus, V4, 1_400, 1_500);
+        let deadline = mtus.next_deadline().unwrap();
+        assert_eq!(deadline, START + millis(600_000));
+        mtus.time_passes(Instant::from_nanos(deadline.as_nanos() - 1));
+        assert_eq!(mtus.get(V4, 1_500), 1_400);
+        mtus.time_passes(deadline);
+        assert_eq!(mtus.get(V4, 1_500), 1_500);
+        assert_eq!(mtus.next_deadline(), None);
+    }
+
+    #[test]
+    fn a_full_table_forgets_its_oldest_estimate() {
+        let config = Config { path_mtu_entries_max: 2, ..Config::default() };
+        let mut mtus = new();
+        let peers = [2, 3, 4].map(|last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)));
+        for peer in peers {
+            mtus.lower(&config, START, peer, 1_000, 1_500, 1_500);
+        }
+        assert_eq!(peers.map(|peer| mtus.get(peer, 1_500)), [1_500, 1_000, 1_000]);
+    }
+}
