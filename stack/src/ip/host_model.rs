@@ -57,11 +57,7 @@ fn check_destination(
 }
 
 /// RFC 1122 §3.2.1.3, RFC 4291 §2.5.2, §2.5.3: the source must be one host, and not ourselves.
-fn check_source(
-    interface: &Interface,
-    arrival: Arrival,
-    source: IpAddr,
-) -> Result<(), Discard> {
+fn check_source(interface: &Interface, arrival: Arrival, source: IpAddr) -> Result<(), Discard> {
     let impossible = match source {
         IpAddr::V4(source) => {
             is_impossible_host_v4(source) || interface.is_network_or_broadcast(source)

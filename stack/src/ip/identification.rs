@@ -145,10 +145,19 @@ mod tests {
         let just_before = Instant::from_nanos(120_000_000_000 - 1);
         assert_eq!(ids.next_v4(US, A, Protocol::UDP, just_before), None);
         for _ in 0..32_768 {
-            assert!(ids.next_v4(US, A, Protocol::UDP, Instant::from_secs(120)).is_some());
+            assert!(
+                ids.next_v4(US, A, Protocol::UDP, Instant::from_secs(120))
+                    .is_some()
+            );
         }
-        assert_eq!(ids.next_v4(US, A, Protocol::UDP, Instant::from_secs(120)), None);
-        assert!(ids.next_v4(US, A, Protocol::UDP, Instant::from_secs(121)).is_some());
+        assert_eq!(
+            ids.next_v4(US, A, Protocol::UDP, Instant::from_secs(120)),
+            None
+        );
+        assert!(
+            ids.next_v4(US, A, Protocol::UDP, Instant::from_secs(121))
+                .is_some()
+        );
     }
 
     #[test]
@@ -162,10 +171,15 @@ mod tests {
             }
         }
         for observed in &seen {
-            let small_steps = observed.windows(2).filter(|pair| (1..=4).contains(&(pair[1] - pair[0])));
+            let small_steps = observed
+                .windows(2)
+                .filter(|pair| (1..=4).contains(&(pair[1] - pair[0])));
             assert!(small_steps.count() < 10);
         }
-        let shared = seen[0].iter().zip(&seen[1]).filter(|(a, b)| (*a - *b).abs() < 4);
+        let shared = seen[0]
+            .iter()
+            .zip(&seen[1])
+            .filter(|(a, b)| (*a - *b).abs() < 4);
         assert!(shared.count() < 10);
     }
 

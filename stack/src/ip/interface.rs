@@ -71,9 +71,7 @@ impl Interface {
         ours: InterfaceAddress,
         addresses_max: usize,
     ) -> Result<Option<InterfaceAddress>, CallRefused> {
-        if !can_be_ours(ours)
-            || (ours.address.is_ipv6() && self.mtu_octets < V6_MTU_OCTETS_MIN)
-        {
+        if !can_be_ours(ours) || (ours.address.is_ipv6() && self.mtu_octets < V6_MTU_OCTETS_MIN) {
             return Err(CallRefused::Invalid);
         }
         if self.addresses.contains(&ours) {

@@ -23,6 +23,15 @@ struct Estimate {
     forget_at: Instant,
 }
 
+/// What an ICMP error said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Told {
+    /// MTU of the next hop; 0 from old routers.
+    pub(crate) mtu_octets: u32,
+    /// How large the packet was.
+    pub(crate) packet_octets: u32,
+}
+
 /// Estimates that are lower than the link's MTU.
 #[derive(Clone, Debug)]
 pub(crate) struct PathMtus {
@@ -45,20 +54,18 @@ impl PathMtus {
         }
     }
 
-    /// A router says that a packet of `packet_octets` was too big for a link of `mtu_octets`. The new
-    /// estimate, if that lowered it.
+    /// A router says that a packet was too big. The new estimate, if that lowered it.
     pub(crate) fn lower(
         &mut self,
         config: &Config,
         now: Instant,
         destination: IpAddr,
-        mtu_octets: u32,
-        packet_octets: u32,
+        told: Told,
         link_mtu_octets: u16,
     ) -> Option<u16> {
         let told = match destination {
-            IpAddr::V4(_) => told_v4(config, mtu_octets, packet_octets),
-            IpAddr::V6(_) => told_v6(mtu_octets)?,
+            IpAddr::V4(_) => told_v4(config, told),
+            IpAddr::V6(_) => told_v6(told)?,
         };
         if told >= self.get(destination, link_mtu_octets) {
             return None;
@@ -92,11 +99,11 @@ impl PathMtus {
 
 /// RFC 1191 §3, §5: never below the floor; a router that says nothing (MTU 0) means the next plateau
 /// below the packet that it could not carry.
-fn told_v4(config: &Config, mtu_octets: u32, packet_octets: u32) -> u16 {
-    let told = match u16::try_from(mtu_octets).unwrap_or(u16::MAX) {
+fn told_v4(config: &Config, told: Told) -> u16 {
+    let told = match u16::try_from(told.mtu_octets).unwrap_or(u16::MAX) {
         0 => PLATEAUS
             .into_iter()
-            .find(|plateau| u32::from(*plateau) < packet_octets)
+            .find(|plateau| u32::from(*plateau) < told.packet_octets)
             .unwrap_or(0),
         told => told,
     };
@@ -105,8 +112,8 @@ fn told_v4(config: &Config, mtu_octets: u32, packet_octets: u32) -> u16 {
 
 /// RFC 8201 §4: a message with an MTU below 1,280 is dropped; it makes no fragment header either
 /// (RFC 8021).
-fn told_v6(mtu_octets: u32) -> Option<u16> {
-    let told = u16::try_from(mtu_octets).unwrap_or(u16::MAX);
+fn told_v6(told: Told) -> Option<u16> {
+    let told = u16::try_from(told.mtu_octets).unwrap_or(u16::MAX);
     (told >= V6_MTU_OCTETS_MIN).then_some(told)
 }
 
@@ -120,7 +127,11 @@ mod tests {
     const START: Instant = Instant::from_secs(1);
 
     fn lower(mtus: &mut PathMtus, to: IpAddr, mtu: u32, packet: u32) -> Option<u16> {
-        mtus.lower(&Config::default(), START, to, mtu, packet, 1_500)
+        let told = Told {
+            mtu_octets: mtu,
+            packet_octets: packet,
+        };
+        mtus.lower(&Config::default(), START, to, told, 1_500)
     }
 
     fn new() -> PathMtus {
@@ -183,12 +194,22 @@ mod tests {
 
     #[test]
     fn a_full_table_forgets_its_oldest_estimate() {
-        let config = Config { path_mtu_entries_max: 2, ..Config::default() };
+        let config = Config {
+            path_mtu_entries_max: 2,
+            ..Config::default()
+        };
         let mut mtus = new();
         let peers = [2, 3, 4].map(|last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)));
         for peer in peers {
-            mtus.lower(&config, START, peer, 1_000, 1_500, 1_500);
+            let told = Told {
+                mtu_octets: 1_000,
+                packet_octets: 1_500,
+            };
+            mtus.lower(&config, START, peer, told, 1_500);
         }
-        assert_eq!(peers.map(|peer| mtus.get(peer, 1_500)), [1_500, 1_000, 1_000]);
+        assert_eq!(
+            peers.map(|peer| mtus.get(peer, 1_500)),
+            [1_500, 1_000, 1_000]
+        );
     }
 }

@@ -54,6 +54,9 @@ pub(crate) struct Head {
     pub(crate) protocol_pointer: u16,
     pub(crate) hop_limit: u8,
     pub(crate) traffic_class: TrafficClass,
+    /// So many octets of the first fragment go in front of the reassembled payload: IPv6's
+    /// unfragmentable part; none over IPv4.
+    pub(crate) kept_octets: usize,
 }
 
 /// A fragment that arrived.
@@ -86,7 +89,8 @@ pub(crate) struct Whole {
     pub(crate) head: Head,
     /// The first fragment from its IP header on.
     pub(crate) first: Bytes,
-    pub(crate) payload: Bytes,
+    /// What of the first fragment is kept, then the payload.
+    pub(crate) octets: Vec<u8>,
 }
 
 /// What became of a fragment.
@@ -94,10 +98,6 @@ pub(crate) struct Whole {
 pub(crate) enum Outcome {
     /// It waits for others, or was thrown away and counted.
     Taken,
-    /// It was thrown away and counted; RFC 8200 §4.5 has the sender told.
-    NotAMultipleOfEight,
-    /// It was thrown away and counted with its datagram; RFC 8200 §4.5 has the sender told.
-    TooLong,
     /// It completed its datagram.
     Whole(Whole),
 }
@@ -170,13 +170,10 @@ impl Reassembly {
         self.time_passes(cx);
         let payload = fragment.payload();
         let end = fragment.offset + payload.len();
-        if payload.is_empty() {
+        let is_uneven = fragment.position == Position::More && !payload.len().is_multiple_of(8);
+        if payload.is_empty() || is_uneven {
             cx.discard(Discard::FragmentMalformed);
             return Outcome::Taken;
-        }
-        if fragment.position == Position::More && payload.len() % 8 != 0 {
-            cx.discard(Discard::FragmentMalformed);
-            return Outcome::NotAMultipleOfEight;
         }
         if let Some(State::Refused(reason)) = self.state_of(&fragment.key) {
             cx.discard(*reason);
@@ -184,7 +181,7 @@ impl Reassembly {
         }
         if end + fragment.counted_header_octets > DATAGRAM_OCTETS_MAX {
             self.refuse(cx, fragment.key, Discard::FragmentTooLong);
-            return Outcome::TooLong;
+            return Outcome::Taken;
         }
         match self.place_of(cx, fragment, end) {
             Ok(place) => self.keep(cx, fragment, place, end),
@@ -256,12 +253,7 @@ impl Reassembly {
     }
 
     /// Where among its datagram's pieces the fragment belongs.
-    fn place_of(
-        &self,
-        cx: &Context<'_>,
-        fragment: &Fragment,
-        end: usize,
-    ) -> Result<usize, Misfit> {
+    fn place_of(&self, cx: &Context<'_>, fragment: &Fragment, end: usize) -> Result<usize, Misfit> {
         let Some(pieces) = self.pieces_of(&fragment.key) else {
             return Ok(0);
         };
@@ -290,7 +282,9 @@ impl Reassembly {
         } else {
             (None, Bytes::copy_from_slice(fragment.payload()))
         };
-        let held_octets = first.as_ref().map_or(octets.len(), |(_, packet)| packet.len());
+        let held_octets = first
+            .as_ref()
+            .map_or(octets.len(), |(_, packet)| packet.len());
         let is_new = self.assemblies.get(&fragment.key).is_none();
         let cost = held_octets + FRAGMENT_OCTETS + if is_new { DATAGRAM_OCTETS } else { 0 };
         if !self.make_room(cx, &fragment.key, cost, is_new) {
@@ -367,14 +361,16 @@ impl Reassembly {
             let dscp = head.traffic_class.dscp();
             head.traffic_class = TrafficClass::new(dscp, Ecn::CongestionExperienced);
         }
-        let mut payload = Vec::with_capacity(pieces.received_octets);
+        let kept = first.get(..head.kept_octets).unwrap_or_default();
+        let mut octets = Vec::with_capacity(kept.len() + pieces.received_octets);
+        octets.extend_from_slice(kept);
         for piece in &pieces.pieces {
-            payload.extend_from_slice(&piece.octets);
+            octets.extend_from_slice(&piece.octets);
         }
         Outcome::Whole(Whole {
             head,
             first,
-            payload: Bytes::from(payload),
+            octets,
         })
     }
 
@@ -452,9 +448,7 @@ impl Pieces {
             // A last fragment in the place of one that had more to follow is no duplicate.
             let same_position =
                 (fragment.position == Position::Last) == (self.total_octets == Some(next.end()));
-            if next.offset == fragment.offset
-                && same_position
-                && next.octets == fragment.payload()
+            if next.offset == fragment.offset && same_position && next.octets == fragment.payload()
             {
                 return Err(Misfit::Duplicate);
             }
@@ -462,7 +456,9 @@ impl Pieces {
                 return Err(Misfit::Refused(Discard::FragmentOverlap));
             }
         }
-        let before = place.checked_sub(1).and_then(|place| self.pieces.get(place));
+        let before = place
+            .checked_sub(1)
+            .and_then(|place| self.pieces.get(place));
         if before.is_some_and(|before| before.end() > fragment.offset) {
             return Err(Misfit::Refused(Discard::FragmentOverlap));
         }

@@ -214,12 +214,12 @@ pub fn select_source(
     let label = policies.label(destination);
     let rank = |candidate: &Candidate| {
         (
-            candidate.address == destination,                      // Rule 1
-            scope_rank(Scope::of(candidate.address), scope),       // Rule 2
-            candidate.standing == Standing::Preferred,             // Rule 3
-            policies.label(candidate.address) == label,            // Rule 6
-            candidate.publicity == Publicity::Temporary,           // Rule 7
-            candidate.common_prefix_bits(destination),             // Rule 8
+            candidate.address == destination,                // Rule 1
+            scope_rank(Scope::of(candidate.address), scope), // Rule 2
+            candidate.standing == Standing::Preferred,       // Rule 3
+            policies.label(candidate.address) == label,      // Rule 6
+            candidate.publicity == Publicity::Temporary,     // Rule 7
+            candidate.common_prefix_bits(destination),       // Rule 8
         )
     };
     let mut best: Option<Candidate> = None;
@@ -257,19 +257,18 @@ pub fn sort_destinations(
         let source = source_of(destination);
         let same_scope = source.is_some_and(|source| Scope::of(source.address) == scope);
         let preferred = source.is_some_and(|source| source.standing == Standing::Preferred);
-        let same_label = source.is_some_and(|source| {
-            policies.label(source.address) == policies.label(destination)
-        });
+        let same_label = source
+            .is_some_and(|source| policies.label(source.address) == policies.label(destination));
         let common_bits = source.map_or(0, |source| source.common_prefix_bits(destination));
         (
-            Reverse(source.is_some()),                          // Rule 1
-            Reverse(same_scope),                                // Rule 2
-            Reverse(preferred),                                 // Rule 3
-            Reverse(same_label),                                // Rule 5
-            Reverse(policies.precedence(destination)),          // Rule 6
-            scope,                                              // Rule 8
+            Reverse(source.is_some()),                 // Rule 1
+            Reverse(same_scope),                       // Rule 2
+            Reverse(preferred),                        // Rule 3
+            Reverse(same_label),                       // Rule 5
+            Reverse(policies.precedence(destination)), // Rule 6
+            scope,                                     // Rule 8
             Family::of(destination) != first_family,
-            Reverse(common_bits),                               // Rule 9; rule 10: the sort is stable
+            Reverse(common_bits), // Rule 9; rule 10: the sort is stable
         )
     });
 }

@@ -8,6 +8,7 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
+use super::ipv6_chain::ParameterProblem;
 use super::packet::{Cast, Datagram};
 
 /// What was wrong, in the words of the ICMP error that says so.
@@ -16,34 +17,14 @@ pub enum Problem {
     /// No protocol of ours has this number (RFC 1122 §3.2.2.1; ICMPv6: RFC 8200 §4).
     ProtocolUnknown {
         /// Offset of the protocol or next-header field in the packet.
-        pointer: u32,
+        pointer: u16,
     },
     /// No socket has this port (RFC 1122 §3.2.2.1, RFC 4443 §3.1).
     PortUnreachable,
-    /// A header field could not be used (RFC 4443 §3.4; ICMPv4 has no codes for these).
-    Parameter {
-        /// What kind of problem.
-        code: ParameterCode,
-        /// Offset of the field in the packet.
-        pointer: u32,
-    },
+    /// An IPv6 header field could not be used (RFC 4443 §3.4).
+    Parameter(ParameterProblem),
     /// Fragments did not come in time, but the first one did (RFC 1122 §3.3.2, RFC 8200 §4.5).
     ReassemblyTimeout,
-}
-
-/// The codes of ICMPv6's parameter problem (RFC 4443 §3.4, RFC 7112 §5).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum ParameterCode {
-    /// Code 0: erroneous header field.
-    HeaderField,
-    /// Code 1: unrecognized next header.
-    NextHeader,
-    /// Code 2: unrecognized option.
-    Option,
-    /// Code 2 for an option whose top bits have it reported even to senders to a group.
-    OptionEvenToGroup,
-    /// Code 3: the first fragment does not hold the whole header chain.
-    HeaderChain,
 }
 
 /// A problem with a packet that arrived.
@@ -75,7 +56,7 @@ impl Report {
 
     /// No protocol of ours takes `datagram`.
     pub fn protocol_unknown(datagram: &Datagram) -> Self {
-        let pointer = u32::from(datagram.protocol_pointer);
+        let pointer = datagram.protocol_pointer;
         Self::about(datagram, Problem::ProtocolUnknown { pointer })
     }
 
