@@ -1,1 +1,184 @@
-//! (skeleton)
+//! UDP (RFC 768, RFC 1122 §4.1): sockets with bounded queues.
+//!
+//! The pages call [`Udp::datagram_arrives`] for what IP delivers and pass on what
+//! [`Udp::send`] makes. UDP never chooses a route or a source address: they come in as values.
+
+mod input;
+mod output;
+mod socket;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+pub use input::Input;
+pub use output::Target;
+use socket::Socket;
+
+use crate::base::{Key, Random, Table};
+use crate::call::{CallRefused, Families, Local, OpenSocket, ReceivedDatagram, SocketId};
+use crate::config::Config;
+use crate::context::Context;
+use crate::event::Event;
+use crate::socket::{Demux, FourTuple, ports};
+
+/// All UDP sockets of a stack.
+#[derive(Clone, Debug)]
+pub struct Udp {
+    sockets: Table<Socket>,
+    demux: Demux,
+    /// Sockets that have something to tell; each is in it at most once.
+    ready: VecDeque<SocketId>,
+    queued_octets: usize,
+}
+
+impl Udp {
+    /// No sockets.
+    pub fn new(_config: &Config, random: &mut Random) -> Self {
+        Self {
+            sockets: Table::new(),
+            demux: Demux::new(random),
+            ready: VecDeque::new(),
+            queued_octets: 0,
+        }
+    }
+
+    /// How many sockets there are.
+    pub fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// True if there is no socket.
+    pub fn is_empty(&self) -> bool {
+        self.sockets.is_empty()
+    }
+
+    /// Octets that wait in all queues.
+    pub const fn queued_octets(&self) -> usize {
+        self.queued_octets
+    }
+
+    /// A socket. `source` is our address towards `call.remote`; it must be given if that is.
+    ///
+    /// # Errors
+    ///
+    /// `AddressInUse`, `PortsExhausted` or `LimitReached`.
+    pub fn open(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &OpenSocket,
+        source: Option<IpAddr>,
+    ) -> Result<(SocketId, SocketAddr), CallRefused> {
+        if self.sockets.len() as u64 >= cx.config.sockets_max {
+            return Err(CallRefused::LimitReached);
+        }
+        let peer = call.remote.zip(source);
+        let mut local = call.local;
+        if let Some((_, source)) = peer {
+            local.address = Some(source);
+        }
+        if local.port == 0 {
+            local.port = self
+                .free_port(cx, local)
+                .ok_or(CallRefused::PortsExhausted)?;
+        }
+        let key = self.sockets.insert(Socket::new(local, call.remote));
+        let taken = match peer {
+            Some((remote, source)) => {
+                let tuple = FourTuple {
+                    local: SocketAddr::new(source, local.port),
+                    remote,
+                };
+                // A connected socket shares its port only with sockets connected elsewhere.
+                if self.demux.conflicts(&local) {
+                    Err(crate::socket::InUse)
+                } else {
+                    self.demux.connect(tuple, key)
+                }
+            }
+            None => self.demux.bind(local, key),
+        };
+        if taken.is_err() {
+            self.sockets.remove(key);
+            return Err(CallRefused::AddressInUse);
+        }
+        Ok((
+            SocketId(key),
+            SocketAddr::new(shown_address(&local), local.port),
+        ))
+    }
+
+    /// Takes the oldest datagram. An error that an earlier one met comes first, once (RFC 1122
+    /// §4.1.3.3).
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchEntry` or `Pending`.
+    pub fn receive(&mut self, socket: SocketId) -> Result<Option<ReceivedDatagram>, CallRefused> {
+        let entry = self
+            .sockets
+            .get_mut(socket.0)
+            .ok_or(CallRefused::NoSuchEntry)?;
+        if let Some(error) = entry.error.take() {
+            return Err(CallRefused::Pending(error));
+        }
+        let datagram = entry.take();
+        if let Some(datagram) = &datagram {
+            self.queued_octets -= datagram.octets.len();
+        }
+        Ok(datagram)
+    }
+
+    /// Ends a socket and what waits in its queue.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchEntry`.
+    pub fn close(&mut self, socket: SocketId) -> Result<(), CallRefused> {
+        let entry = self
+            .sockets
+            .remove(socket.0)
+            .ok_or(CallRefused::NoSuchEntry)?;
+        self.queued_octets -= entry.queued_octets();
+        match entry.four_tuple() {
+            Some(tuple) => self.demux.disconnect(&tuple, socket.0),
+            None => self.demux.unbind(&entry.local, socket.0),
+        }
+        Ok(())
+    }
+
+    /// A socket that has a datagram or an error to fetch.
+    pub fn next_event(&mut self) -> Option<Event> {
+        while let Some(socket) = self.ready.pop_front() {
+            if let Some(entry) = self.sockets.get_mut(socket.0) {
+                entry.is_ready = false;
+                return Some(Event::DatagramArrived(socket));
+            }
+        }
+        None
+    }
+
+    fn make_ready(&mut self, key: Key) {
+        if let Some(entry) = self.sockets.get_mut(key)
+            && !entry.is_ready
+        {
+            entry.is_ready = true;
+            self.ready.push_back(SocketId(key));
+        }
+    }
+
+    fn free_port(&self, cx: &mut Context<'_>, local: Local) -> Option<u16> {
+        let demux = &self.demux;
+        ports::choose(cx.random, |port| demux.conflicts(&Local { port, ..local }))
+    }
+}
+
+/// How a binding prints: a wildcard of both families as the IPv6 one.
+fn shown_address(local: &Local) -> IpAddr {
+    local.address.unwrap_or(match local.families {
+        Families::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        Families::Both | Families::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    })
+}

@@ -1,0 +1,217 @@
+use core::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+
+use super::{Input, Udp};
+use crate::base::Instant;
+use crate::call::{CallRefused, Local, OpenSocket, SendDatagram, SocketId};
+use crate::config::Config;
+use crate::context::Surroundings;
+use crate::discard::Discard;
+use crate::event::{Event, SocketError};
+use crate::wire::packet::{Cast, Datagram, HeaderOctets, ReceivedChecksum};
+use crate::wire::path_error::{PathError, PathErrorKind, Quote, Unreachable};
+use crate::wire::protocol::{Protocol, TrafficClass};
+use crate::wire::udp::UdpHeader;
+
+fn us() -> IpAddr {
+    "192.0.2.2".parse().unwrap()
+}
+
+fn them() -> SocketAddr {
+    "192.0.2.1:5000".parse().unwrap()
+}
+
+fn world(config: Config) -> (Surroundings, Udp) {
+    let mut around = Surroundings::new(config, 4);
+    let udp = Udp::new(&around.config, &mut around.random);
+    (around, udp)
+}
+
+fn bind(around: &mut Surroundings, udp: &mut Udp, port: u16) -> SocketId {
+    let call = OpenSocket {
+        local: Local {
+            port,
+            ..Local::default()
+        },
+        remote: None,
+    };
+    udp.open(&mut around.at(Instant::ZERO), &call, None)
+        .unwrap()
+        .0
+}
+
+fn connect(around: &mut Surroundings, udp: &mut Udp) -> (SocketId, SocketAddr) {
+    let call = OpenSocket {
+        local: Local::default(),
+        remote: Some(them()),
+    };
+    udp.open(&mut around.at(Instant::ZERO), &call, Some(us()))
+        .unwrap()
+}
+
+fn datagram(from: SocketAddr, to: SocketAddr, text: &[u8]) -> Datagram {
+    let mut header = HeaderOctets::new();
+    UdpHeader {
+        source_port: from.port(),
+        destination_port: to.port(),
+    }
+    .emit(text.len(), &mut header);
+    let mut octets = header.as_slice().to_vec();
+    octets.extend_from_slice(text);
+    let payload = Bytes::from(octets);
+    Datagram {
+        source: from.ip(),
+        destination: to.ip(),
+        cast: Cast::Unicast,
+        protocol: Protocol::UDP,
+        hop_limit: 64,
+        traffic_class: TrafficClass::default(),
+        packet: payload.clone(),
+        payload,
+        checksum: ReceivedChecksum::Vouched,
+        segment_octets: None,
+        protocol_pointer: 9,
+    }
+}
+
+fn send(octets: usize, remote: Option<SocketAddr>) -> SendDatagram {
+    let octets = Bytes::from(std::vec![0; octets]);
+    SendDatagram {
+        remote,
+        source: None,
+        octets,
+        hop_limit: None,
+    }
+}
+
+#[test]
+fn rfc768_02_an_empty_datagram_is_delivered_with_its_source() {
+    let (mut around, mut udp) = world(Config::default());
+    let socket = bind(&mut around, &mut udp, 7);
+    let arrived = datagram(them(), SocketAddr::new(us(), 7), b"");
+    let input = udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(input, Input::Queued(socket));
+    assert_eq!(udp.next_event(), Some(Event::DatagramArrived(socket)));
+    assert_eq!(
+        udp.next_event(),
+        None,
+        "one event until the socket is looked at"
+    );
+    let received = udp.receive(socket).unwrap().unwrap();
+    assert_eq!((received.octets.len(), received.remote), (0, them()));
+    assert_eq!(udp.receive(socket).unwrap(), None);
+}
+
+#[test]
+fn rfc1122_23_the_application_learns_the_address_that_was_asked_and_answers_from_it() {
+    let (mut around, mut udp) = world(Config::default());
+    let socket = bind(&mut around, &mut udp, 7);
+    let second: IpAddr = "192.0.2.9".parse().unwrap();
+    let arrived = datagram(them(), SocketAddr::new(second, 7), b"?");
+    udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(udp.receive(socket).unwrap().unwrap().destination, second);
+    assert_eq!(
+        udp.target(socket, &send(1, Some(them()))).unwrap().source,
+        Some(second)
+    );
+    let other = Some("192.0.2.1:5001".parse().unwrap());
+    assert_eq!(udp.target(socket, &send(1, other)).unwrap().source, None);
+}
+
+#[test]
+fn bad_72_a_flood_stops_at_the_bounds_of_its_socket_and_others_are_served() {
+    let config = Config {
+        socket_datagrams_max: 10,
+        ..Config::default()
+    };
+    let (mut around, mut udp) = world(config);
+    let flooded = bind(&mut around, &mut udp, 7);
+    let other = bind(&mut around, &mut udp, 8);
+    for _ in 0..100 {
+        let arrived = datagram(them(), SocketAddr::new(us(), 7), &[1; 1_000]);
+        udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    }
+    assert_eq!(around.discards.get(Discard::UdpQueueFull), 90);
+    assert_eq!(udp.queued_octets(), 10_000);
+    let arrived = datagram(them(), SocketAddr::new(us(), 8), b"hello");
+    udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(&udp.receive(other).unwrap().unwrap().octets[..], b"hello");
+    udp.close(flooded).unwrap();
+    assert_eq!(udp.queued_octets(), 0, "what waited went with its socket");
+}
+
+#[test]
+fn a_connected_socket_hears_its_peer_only_and_is_told_of_its_errors_once() {
+    let (mut around, mut udp) = world(Config::default());
+    let (socket, local) = connect(&mut around, &mut udp);
+    let stranger = datagram("192.0.2.1:5001".parse().unwrap(), local, b"no");
+    let input = udp.datagram_arrives(&mut around.at(Instant::ZERO), &stranger);
+    assert_eq!(input, Input::NoSocket);
+    let peer = datagram(them(), local, b"yes");
+    udp.datagram_arrives(&mut around.at(Instant::ZERO), &peer);
+    assert_eq!(&udp.receive(socket).unwrap().unwrap().octets[..], b"yes");
+
+    let mut transport = std::vec![];
+    transport.extend_from_slice(&local.port().to_be_bytes());
+    transport.extend_from_slice(&them().port().to_be_bytes());
+    transport.extend_from_slice(&[0, 9, 0, 0]);
+    let quote = Quote {
+        source: us(),
+        destination: them().ip(),
+        protocol: Protocol::UDP,
+        transport: Bytes::from(transport),
+        packet_octets: 29,
+    };
+    let kind = PathErrorKind::Unreachable(Unreachable::Port);
+    let error = PathError {
+        reporter: them().ip(),
+        kind,
+        quote,
+    };
+    assert_eq!(udp.path_error(&error), Some(socket));
+    let told = Err(CallRefused::Pending(SocketError::Refused));
+    assert_eq!(udp.target(socket, &send(1, None)).map(|_| ()), told);
+    assert!(udp.target(socket, &send(1, None)).is_ok(), "told once");
+}
+
+#[test]
+fn misuse_is_refused_with_its_own_reason() {
+    let (mut around, mut udp) = world(Config::default());
+    let wild = bind(&mut around, &mut udp, 7);
+    let (connected, _) = connect(&mut around, &mut udp);
+    let refused = |udp: &mut Udp, socket, datagram| udp.target(socket, &datagram).unwrap_err();
+    assert_eq!(
+        refused(&mut udp, wild, send(1, None)),
+        CallRefused::DestinationRequired
+    );
+    assert_eq!(
+        refused(&mut udp, connected, send(1, Some(them()))),
+        CallRefused::AlreadyConnected
+    );
+    assert_eq!(
+        refused(&mut udp, wild, send(65_508, Some(them()))),
+        CallRefused::MessageTooLong
+    );
+    assert!(udp.target(wild, &send(65_507, Some(them()))).is_ok());
+    let six = Some("[2001:db8::1]:9".parse().unwrap());
+    assert_eq!(
+        refused(&mut udp, wild, send(65_528, six)),
+        CallRefused::MessageTooLong
+    );
+    assert!(udp.target(wild, &send(65_527, six)).is_ok());
+    let nowhere = Some("192.0.2.1:0".parse().unwrap());
+    assert_eq!(
+        refused(&mut udp, wild, send(1, nowhere)),
+        CallRefused::Invalid
+    );
+    let call = OpenSocket {
+        local: Local {
+            port: 7,
+            ..Local::default()
+        },
+        remote: None,
+    };
+    let again = udp.open(&mut around.at(Instant::ZERO), &call, None);
+    assert_eq!(again.unwrap_err(), CallRefused::AddressInUse);
+}
