@@ -238,7 +238,8 @@ impl Chain {
 
     /// The fragment header at `payload_offset`. A second one in a chain is refused.
     fn fragment(&self, packet: &[u8]) -> Result<ChainFragment, ChainRejected> {
-        if self.fragment.is_some() {
+        // Beyond 16 bits no pointer of ours reaches, and no fragment fits behind.
+        if self.fragment.is_some() || self.payload_offset > usize::from(u16::MAX) {
             return Err(ChainRejected::silent(ChainFault::Extension));
         }
         let octets = packet
