@@ -5,7 +5,6 @@
 //! than its checksum field.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::base::{Instant, Random};
@@ -230,7 +229,7 @@ impl Ip {
     }
 
     /// Sorts `destinations` so that the one to try first comes first (RFC 6724 §6).
-    pub fn sort_destinations(&self, destinations: &mut Vec<IpAddr>) {
+    pub fn sort_destinations(&self, destinations: &mut [IpAddr]) {
         source_address::sort_destinations(&self.policies, destinations, |destination| {
             if self.interface.is_ours(destination) {
                 let ours = self.addresses().find(|ours| ours.address == destination);
