@@ -8,6 +8,7 @@ use core::net::IpAddr;
 
 use crate::base::aged::AgedMap;
 use crate::base::{Instant, Random};
+use crate::config::Config;
 use crate::context::Context;
 
 /// A token in the buckets' unit.
@@ -53,14 +54,15 @@ impl Bucket {
 pub(super) struct Limiter {
     /// The one that was used longest ago makes room.
     destinations: AgedMap<IpAddr, Bucket>,
-    total: Option<Bucket>,
+    total: Bucket,
 }
 
 impl Limiter {
-    pub(super) fn new(random: &mut Random) -> Self {
+    /// All buckets are full when the stack begins.
+    pub(super) fn new(config: &Config, random: &mut Random) -> Self {
         Self {
             destinations: AgedMap::new(random.key()),
-            total: None,
+            total: Bucket::full(total_burst(config), Instant::ZERO),
         }
     }
 
@@ -92,15 +94,17 @@ impl Limiter {
     }
 
     fn allow_total(&mut self, cx: &mut Context<'_>) -> bool {
-        let per_second = cx.config.icmp_errors_total_per_second;
-        if per_second == 0 {
-            return false;
-        }
-        let burst = (per_second / TOTAL_BURST_PARTS).max(1);
         // On average one token, but nobody knows what the last error cost.
-        let price = u64::from(cx.random.below(2 * TOKEN as u32 + 1));
-        let bucket = self.total.get_or_insert(Bucket::full(burst, cx.now));
-        bucket.fill(per_second, burst, cx.now);
-        bucket.take(price)
+        let price = 1 + u64::from(cx.random.below(2 * TOKEN as u32));
+        let per_second = cx.config.icmp_errors_total_per_second;
+        self.total.fill(per_second, total_burst(cx.config), cx.now);
+        self.total.take(price)
     }
+}
+
+/// What the shared bucket holds; nothing if no error may be sent at all.
+const fn total_burst(config: &Config) -> u64 {
+    config
+        .icmp_errors_total_per_second
+        .div_ceil(TOTAL_BURST_PARTS)
 }

@@ -7,6 +7,7 @@
 use core::net::IpAddr;
 
 use crate::base::Random;
+use crate::config::Config;
 use crate::context::Context;
 use crate::wire::packet::{Datagram, Outgoing};
 use crate::wire::path_error::PathError;
@@ -40,9 +41,9 @@ pub struct Icmp {
 
 impl Icmp {
     /// An ICMP that has sent nothing yet.
-    pub fn new(random: &mut Random) -> Self {
+    pub fn new(config: &Config, random: &mut Random) -> Self {
         Self {
-            limiter: Limiter::new(random),
+            limiter: Limiter::new(config, random),
         }
     }
 
