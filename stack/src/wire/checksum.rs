@@ -20,7 +20,7 @@ const WORD_OCTETS: usize = 8;
 /// [`Sum::partial`] (not complemented, where a device completes it).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Sum {
-    /// 16-bit words in native byte order; 48 spare bits take the carries.
+    /// Words of 16 and 32 bits in native byte order; the spare upper bits take the carries.
     words: u64,
     /// Whether so many octets were added that the next one is the low half of a word.
     parity: Parity,
@@ -60,13 +60,14 @@ impl Sum {
         protocol: Protocol,
         payload_octets: usize,
     ) -> Self {
-        let mut sum = Self::new();
-        sum.add_address(source);
-        sum.add_address(destination);
+        let words = sum_address(source) + sum_address(destination);
         // IPv4 has 16 bits for the length, IPv6 32: the upper half is zero where IPv4 ends.
-        sum.add(&(payload_octets as u32).to_be_bytes());
-        sum.add(&[0, protocol.0]);
-        sum
+        let length = u64::from((payload_octets as u32).to_be());
+        let protocol = u64::from(u16::from(protocol.0).to_be());
+        Self {
+            words: words + length + protocol,
+            parity: Parity::Even,
+        }
     }
 
     /// [`Sum::pseudo_header`] for IPv4 (RFC 9293 §3.1).
@@ -87,13 +88,6 @@ impl Sum {
         payload_octets: usize,
     ) -> Self {
         Self::pseudo_header(source.into(), destination.into(), protocol, payload_octets)
-    }
-
-    fn add_address(&mut self, address: IpAddr) {
-        match address {
-            IpAddr::V4(address) => self.add(&address.octets()),
-            IpAddr::V6(address) => self.add(&address.octets()),
-        }
     }
 
     /// Adds the next `octets` of the message.
@@ -174,13 +168,35 @@ fn sum_words(octets: &[u8]) -> u64 {
     for word in words {
         chains[0] = add_with_carry(chains[0], u64::from_ne_bytes(*word));
     }
-    let mut last = [0; WORD_OCTETS];
-    for (room, octet) in last.iter_mut().zip(rest) {
-        *room = *octet;
+    // At most seven octets are left: a word of each smaller size, no loop.
+    let (fours, rest) = rest.as_chunks::<4>();
+    if let [four] = fours {
+        chains[1] = add_with_carry(chains[1], u64::from(u32::from_ne_bytes(*four)));
     }
-    chains
-        .into_iter()
-        .fold(u64::from_ne_bytes(last), add_with_carry)
+    let (twos, rest) = rest.as_chunks::<2>();
+    if let [two] = twos {
+        chains[2] = add_with_carry(chains[2], u64::from(u16::from_ne_bytes(*two)));
+    }
+    if let [last] = rest {
+        // The missing half of the word counts as zero (RFC 1071 §4.1).
+        chains[3] = add_with_carry(chains[3], u64::from(u16::from_ne_bytes([*last, 0])));
+    }
+    chains.into_iter().fold(0, add_with_carry)
+}
+
+/// An address as 32-bit words in native byte order, added up: at most 34 bits.
+fn sum_address(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => u64::from(u32::from_ne_bytes(address.octets())),
+        IpAddr::V6(address) => {
+            let octets = address.octets();
+            let (words, _) = octets.as_chunks::<4>();
+            let words = words
+                .iter()
+                .map(|word| u64::from(u32::from_ne_bytes(*word)));
+            words.sum()
+        }
+    }
 }
 
 const fn add_with_carry(a: u64, b: u64) -> u64 {
