@@ -4,6 +4,9 @@ mod channel;
 pub mod deadline;
 pub mod device;
 pub mod error;
+pub mod host;
+
+mod bell;
 
 pub use address::{
     Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, Zone, join_host_port, lookup_port, parse_ip,

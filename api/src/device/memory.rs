@@ -3,7 +3,6 @@
 //! Each end is a [`Device`]; both may live in one thread or in two. The queue of each direction is
 //! bounded in packets and octets: a full one makes the sender wait, and never loses a packet.
 
-mod bell;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::buffers::Buffers;
 use super::{Capabilities, Device, OutPacket, Packet, RoomSignal};
-use bell::Bell;
+use crate::bell::Bell;
 use sidestep_stack::wire::packet::ReceivedChecksum;
 
 /// Who finishes checksums and cuts superpackets.

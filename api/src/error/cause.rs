@@ -240,6 +240,12 @@ pub enum AddrErrorKind {
     /// A host name where only an address can be understood.
     #[error("not an IP address")]
     NotLiteral,
+    /// An IPv6 address on a socket that carries IPv4 only.
+    #[error("non-IPv4 address")]
+    NonIPv4,
+    /// An IPv4 address on a socket that carries IPv6 only.
+    #[error("non-IPv6 address")]
+    NonIPv6,
     /// A zone that is neither a number nor the name of an interface.
     #[error("unknown zone")]
     UnknownZone,

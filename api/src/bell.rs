@@ -1,7 +1,7 @@
 //! A descriptor that is readable while something waits.
 //!
-//! An eventfd: a poll sees it, and both ringing and silencing are one system call. Whether it rings
-//! already is known to the lock of the cable, so neither call is made in vain.
+//! An eventfd: a poll sees it, and both ringing and silencing are one system call. Its owner knows
+//! whether it rings, so that neither call is made in vain.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,10 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::event::{EventfdFlags, eventfd};
 
 #[derive(Debug)]
-pub(super) struct Bell(OwnedFd);
+pub(crate) struct Bell(OwnedFd);
 
 impl Bell {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self(eventfd(
             0,
             EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK,
@@ -20,19 +20,19 @@ impl Bell {
     }
 
     /// Makes the descriptor readable.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         // It can only fail if the counter is full, and then it rings.
         let _ = rustix::io::retry_on_intr(|| rustix::io::write(&self.0, &1_u64.to_ne_bytes()));
     }
 
     /// Makes the descriptor unreadable.
-    pub(super) fn silence(&self) {
+    pub(crate) fn silence(&self) {
         let mut count = [0_u8; 8];
         // It can only fail if it does not ring.
         let _ = rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut count));
     }
 
-    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }

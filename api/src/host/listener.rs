@@ -1,0 +1,146 @@
+//! A TCP listener of the host kernel.
+//!
+//! `listener.rs` of the crate makes a `TCPListener` of it. Handshakes that the peer aborted are
+//! skipped, never told to the user.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use rustix::io::Errno as Raw;
+use rustix::net::{SocketFlags, SocketType, acceptfrom_with, bind, listen, sockopt};
+
+use super::options::{self, Family};
+use super::socket::{Socket, Way};
+use super::stream::HostStream;
+use crate::address::{NetAddr, Network, TCPAddr};
+use crate::deadline::Deadline;
+use crate::error::{Cause, Op, OpError, SysCall};
+
+/// The backlog where the kernel does not tell its own.
+const BACKLOG_DEFAULT: i32 = 4_096;
+
+/// A listener that the kernel keeps.
+#[derive(Debug)]
+pub struct HostListener {
+    socket: Socket,
+    network: Network,
+    local: TCPAddr,
+}
+
+/// Listens at `local`: no IP, 0.0.0.0 and `::` cover all families of `network`; port 0 lets the
+/// kernel choose. `backlog` is how many connections may wait; `None` is the kernel's own limit.
+///
+/// # Errors
+///
+/// With op `listen`: what the kernel says.
+pub fn listen_tcp(
+    network: Network,
+    local: &TCPAddr,
+    backlog: Option<usize>,
+) -> Result<HostListener, OpError> {
+    listen_once(network, local, backlog).map_err(|cause| {
+        OpError::new(Op::Listen, network.as_str(), cause).with_addr(NetAddr::TCP(local.clone()))
+    })
+}
+
+fn listen_once(
+    network: Network,
+    local: &TCPAddr,
+    backlog: Option<usize>,
+) -> Result<HostListener, Cause> {
+    let family = Family::to_bind(network, local.ip);
+    let (descriptor, family) = options::open_to_bind(family, SocketType::STREAM)?;
+    options::set(sockopt::set_socket_reuseaddr(&descriptor, true))?;
+    let address = family.address(local.ip, &local.zone, local.port)?;
+    bind(&descriptor, &address).map_err(|error| Cause::sys(SysCall::Bind, error.into()))?;
+    let backlog = backlog.map_or_else(somaxconn, |backlog| {
+        i32::try_from(backlog).unwrap_or(i32::MAX)
+    });
+    listen(&descriptor, backlog).map_err(|error| Cause::sys(SysCall::Listen, error.into()))?;
+    let local = options::tcp_addr(options::local(&descriptor)?);
+    Ok(HostListener {
+        socket: Socket::new(descriptor),
+        network,
+        local,
+    })
+}
+
+fn somaxconn() -> i32 {
+    fs::read_to_string("/proc/sys/net/core/somaxconn")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(BACKLOG_DEFAULT)
+}
+
+impl HostListener {
+    /// Waits for a connection.
+    ///
+    /// # Errors
+    ///
+    /// With op `accept`: the deadline passed, the listener was closed, or the process has no
+    /// descriptor left.
+    #[doc(alias = "AcceptTCP")]
+    pub fn accept(&self) -> Result<HostStream, OpError> {
+        self.accept_once()
+            .map_err(|cause| self.failed(Op::Accept, cause))
+    }
+
+    fn accept_once(&self) -> Result<HostStream, Cause> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        loop {
+            let accepted = self.socket.perform(Way::In, SysCall::Accept, |fd| {
+                match acceptfrom_with(fd, flags) {
+                    // The peer went away before anybody took the connection: on to the next.
+                    Err(Raw::CONNABORTED) => Err(Raw::INTR),
+                    other => other,
+                }
+            });
+            let (descriptor, address) = accepted?;
+            let remote = address
+                .and_then(|address| SocketAddr::try_from(address).ok())
+                .or_else(|| options::peer(&descriptor));
+            // Without a peer it was reset meanwhile.
+            if let Some(remote) = remote {
+                return HostStream::accepted(descriptor, self.network, remote);
+            }
+        }
+    }
+
+    /// Ends the listener; connections that were accepted live on.
+    ///
+    /// # Errors
+    ///
+    /// It was closed before.
+    pub fn close(&self) -> Result<(), OpError> {
+        self.socket
+            .close()
+            .map_err(|cause| self.failed(Op::Close, cause))
+    }
+
+    /// Where it listens; known after `close` as well.
+    #[doc(alias = "Addr")]
+    pub const fn addr(&self) -> &TCPAddr {
+        &self.local
+    }
+
+    /// The network that it listens on.
+    pub const fn network(&self) -> Network {
+        self.network
+    }
+
+    /// Sets the deadline for `accept`; accepted connections have their own.
+    ///
+    /// # Errors
+    ///
+    /// It was closed before.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        self.socket
+            .set_deadline(&[Way::In], deadline.into())
+            .map_err(|cause| self.failed(Op::Set, cause))
+    }
+
+    fn failed(&self, op: Op, cause: Cause) -> OpError {
+        OpError::new(op, self.network.as_str(), cause).with_addr(NetAddr::TCP(self.local.clone()))
+    }
+}
