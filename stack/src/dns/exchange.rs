@@ -10,7 +10,7 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use super::lookup::Family;
-use crate::base::{Instant, Key};
+use crate::base::Key;
 use crate::call::LookupId;
 use crate::observe::NameQueryReason;
 use crate::wire::dns_message::{Header, Message, Opcode, Opt, Question};
@@ -64,7 +64,6 @@ pub(super) struct Exchange {
     pub(super) family: Family,
     pub(super) server: SocketAddr,
     pub(super) transport: Transport,
-    pub(super) deadline: Instant,
     pub(super) reason: NameQueryReason,
     /// Position in the queue of what is to be sent.
     pub(super) serial: u64,
@@ -84,7 +83,6 @@ pub(super) struct NewExchange {
     pub(super) name: Name,
     pub(super) server: SocketAddr,
     pub(super) transport: Transport,
-    pub(super) deadline: Instant,
     pub(super) serial: u64,
     pub(super) reason: NameQueryReason,
     /// Unpredictable (RFC 5452 §9.2).
@@ -104,7 +102,6 @@ impl Exchange {
             family: new.family,
             server: new.server,
             transport: new.transport,
-            deadline: new.deadline,
             reason: new.reason,
             serial: new.serial,
             unsent: Some(octets.into()),

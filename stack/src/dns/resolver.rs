@@ -5,7 +5,7 @@
 //! (which names), `server` (whom), `exchange` (what is a reply) and `answer` (what it means); it
 //! decides nothing that one of them can decide.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
@@ -15,6 +15,7 @@ use super::exchange::{Exchange, ExchangeId, NewExchange, Reading, Transmit, Tran
 use super::lookup::{Failure, Family, Lookup, Outcome, Query, UdpTrust};
 use super::search::{Candidates, Plan, plan};
 use super::server::Settings;
+use crate::base::deadlines::Deadlines;
 use crate::base::{Instant, Table};
 use crate::call::{CallRefused, Families, LookUp, LookupId, ResolverSettings};
 use crate::config::Config;
@@ -50,7 +51,7 @@ pub struct Dns {
     exchanges: Table<Exchange>,
     /// Exchanges whose query is not sent yet, in the order of their serial numbers.
     unsent: BTreeMap<u64, ExchangeId>,
-    deadlines: BTreeSet<(Instant, ExchangeId)>,
+    deadlines: Deadlines,
     /// Exchanges that the page has a socket for, and which have ended.
     finished: VecDeque<ExchangeId>,
     answers: VecDeque<LookedUp>,
@@ -65,7 +66,7 @@ impl Dns {
             lookups: Table::new(),
             exchanges: Table::new(),
             unsent: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             finished: VecDeque::new(),
             answers: VecDeque::new(),
             next_serial: 0,
@@ -183,7 +184,9 @@ impl Dns {
     pub fn stream_arrives(&mut self, cx: &mut Context<'_>, id: ExchangeId, octets: &[u8]) {
         let mut rest = octets;
         // Every turn takes at least one octet or ends, and the exchange ends with its reply.
-        while let Some(exchange) = self.exchanges.get_mut(id.0) {
+        while let Some(exchange) = self.exchanges.get_mut(id.0)
+            && exchange.transport == Transport::Tcp
+        {
             let Some(message) = exchange.take_from_stream(&mut rest) else {
                 return;
             };
@@ -219,18 +222,14 @@ impl Dns {
     /// Ends the tries whose time is over.
     pub fn time_passes(&mut self, cx: &mut Context<'_>) {
         // A new try has a deadline in the future, so this ends.
-        while let Some(&(deadline, id)) = self.deadlines.first() {
-            if deadline > cx.now {
-                return;
-            }
-            self.deadlines.pop_first();
-            self.try_failed(cx, id, LookupError::TimedOut);
+        while let Some(key) = self.deadlines.pop_due(cx.now) {
+            self.try_failed(cx, ExchangeId(key), LookupError::TimedOut);
         }
     }
 
     /// When [`time_passes`](Self::time_passes) has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        self.deadlines.next()
     }
 
     /// A name for a look-up that has ended before it began: nobody ever had it, or will.
@@ -400,7 +399,6 @@ impl Dns {
             name: query.name.clone(),
             server: manner.server,
             transport: manner.transport,
-            deadline,
             serial,
             reason: manner.reason,
             id: cx.random.bits_16(),
@@ -416,13 +414,13 @@ impl Dns {
         let id = ExchangeId(self.exchanges.insert(exchange));
         query.exchange = Some(id);
         self.unsent.insert(serial, id);
-        self.deadlines.insert((deadline, id));
+        self.deadlines.set(id.0, deadline);
     }
 
     /// Takes an exchange out. The page hears of it if it ever had a socket for it.
     fn end_exchange(&mut self, id: ExchangeId) -> Option<Exchange> {
         let exchange = self.exchanges.remove(id.0)?;
-        self.deadlines.remove(&(exchange.deadline, id));
+        self.deadlines.clear(id.0);
         if exchange.unsent.is_some() {
             self.unsent.remove(&exchange.serial);
         } else {
