@@ -166,3 +166,128 @@ fn bad_58_tuples_chosen_without_the_key_do_not_collide() {
         assert_eq!(demux.connected(&tuple(n as u32)), Some(*key));
     }
 }
+
+#[test]
+fn the_scope_and_flow_label_of_an_end_do_not_count() {
+    use core::net::{Ipv6Addr, SocketAddrV6};
+
+    let [key] = keys();
+    let mut demux = Demux::new(&mut Random::new([1; 32]));
+    let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+    let remote = |flow_label, scope| SocketAddrV6::new(address, 80, flow_label, scope).into();
+    let local = "[fe80::2]:1024".parse().unwrap();
+    let dialled = FourTuple {
+        local,
+        remote: remote(7, 3),
+    };
+    demux.connect(dialled, key).unwrap();
+    let arriving = FourTuple {
+        local,
+        remote: remote(0, 0),
+    };
+    assert_eq!(demux.connected(&arriving), Some(key));
+    demux.disconnect(&arriving, key);
+    assert_eq!(demux.connected_len(), 0);
+}
+
+#[test]
+fn every_word_of_a_four_tuple_counts() {
+    let [key] = keys();
+    let ends = [
+        "192.0.2.1:1",
+        "192.0.2.2:1",
+        "192.0.2.1:2",
+        "[::ffff:192.0.2.1]:1",
+        "[c000:201::]:1",
+        "[2001:db8::1]:1",
+    ]
+    .map(|end| end.parse().unwrap());
+    for local in ends {
+        for remote in ends {
+            let mut demux = Demux::new(&mut Random::new([1; 32]));
+            demux.connect(FourTuple { local, remote }, key).unwrap();
+            for other_local in ends {
+                for other_remote in ends {
+                    let other = FourTuple {
+                        local: other_local,
+                        remote: other_remote,
+                    };
+                    let same = (local, remote) == (other_local, other_remote);
+                    assert_eq!(demux.connected(&other), same.then_some(key));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_owner_gives_a_binding_back_and_nothing_is_left_behind() {
+    let [first, second] = keys();
+    for local in [
+        wild(Families::Both),
+        wild(Families::V4),
+        wild(Families::V6),
+        at("192.0.2.2"),
+        at("2001:db8::2"),
+    ] {
+        let mut demux = Demux::new(&mut Random::new([1; 32]));
+        demux.bind(local, first).unwrap();
+        assert!(demux.is_bound(80) && !demux.is_bound(81));
+        demux.unbind(&local, second);
+        assert!(demux.conflicts(&local));
+        demux.unbind(&local, first);
+        assert!(!demux.is_bound(80));
+        demux.bind(wild(Families::Both), second).unwrap();
+    }
+}
+
+#[test]
+fn random_binds_agree_with_a_plain_list() {
+    let mut random = Random::new([5; 32]);
+    let mut demux = Demux::new(&mut random);
+    let mut table = Table::new();
+    let mut plain: Vec<(Local, Key)> = Vec::new();
+    let addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"];
+    let families = [Families::Both, Families::V4, Families::V6];
+    let covers = |local: &Local, address: IpAddr| match local.address {
+        Some(own) => own == address,
+        None => super::demux::covers(local.families, address),
+    };
+    for _ in 0..20_000 {
+        let port = 80 + random.below(3) as u16;
+        let local = match random.below(7) as usize {
+            choice @ 0..4 => at(addresses[choice]),
+            choice => wild(families[choice - 4]),
+        };
+        let local = Local { port, ..local };
+        if random.below(2) == 0 && !plain.is_empty() {
+            let (local, key) = plain.remove(random.below(plain.len() as u32) as usize);
+            demux.unbind(&local, key);
+        } else {
+            // Two bindings overlap if one address, of ours or any other one, reaches both.
+            let witnesses = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2"]
+                .map(|address| address.parse::<IpAddr>().unwrap());
+            let overlaps = plain.iter().any(|(other, _)| {
+                other.port == port
+                    && witnesses
+                        .iter()
+                        .any(|address| covers(other, *address) && covers(&local, *address))
+            });
+            let key = table.insert(());
+            assert_eq!(demux.bind(local, key).is_err(), overlaps, "{local:?}");
+            if !overlaps {
+                plain.push((local, key));
+            }
+        }
+        for address in addresses {
+            let address: IpAddr = address.parse().unwrap();
+            for port in 80..83 {
+                let owner = plain
+                    .iter()
+                    .find(|(local, _)| local.port == port && covers(local, address))
+                    .map(|(_, key)| *key);
+                assert_eq!(demux.bound(SocketAddr::new(address, port)), owner);
+            }
+        }
+    }
+}
