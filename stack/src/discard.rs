@@ -272,3 +272,6 @@ impl From<UdpRejected> for Discard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
