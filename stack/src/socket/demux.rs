@@ -3,34 +3,14 @@
 //! `tcp` and `udp` own one each. Tables hash with a secret key, so nobody outside can make entries
 //! collide (BAD-58). Nothing here walks anything, and no order of a table is ever seen.
 
-use core::hash::{BuildHasher, Hash, Hasher};
+use core::hash::{Hash, Hasher};
 use core::net::{IpAddr, SocketAddr};
 
-use hashbrown::HashMap;
-use siphasher::sip::SipHasher13;
 use thiserror::Error;
 
+use crate::base::keyed::{Keyed, KeyedMap};
 use crate::base::{Key, Random};
 use crate::call::{Families, Local};
-
-/// A keyed hash function (SipHash-1-3) for tables that outsiders choose the keys of.
-#[derive(Clone, Copy, Debug)]
-pub struct KeyedHash([u8; 16]);
-
-impl KeyedHash {
-    /// A function that nobody outside can compute.
-    pub fn new(random: &mut Random) -> Self {
-        Self(random.key())
-    }
-}
-
-impl BuildHasher for KeyedHash {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_key(&self.0)
-    }
-}
 
 /// The two ends of a connection.
 ///
@@ -149,19 +129,19 @@ impl PortUse {
 /// Who gets what arrives.
 #[derive(Clone, Debug)]
 pub struct Demux {
-    connected: HashMap<FourTuple, Key, KeyedHash>,
-    bound: HashMap<(Place, u16), Key, KeyedHash>,
-    ports: HashMap<u16, PortUse, KeyedHash>,
+    connected: KeyedMap<FourTuple, Key>,
+    bound: KeyedMap<(Place, u16), Key>,
+    ports: KeyedMap<u16, PortUse>,
 }
 
 impl Demux {
     /// Nobody gets anything yet.
     pub fn new(random: &mut Random) -> Self {
-        let hash = KeyedHash::new(random);
+        let hash = Keyed::new(random.key());
         Self {
-            connected: HashMap::with_hasher(hash),
-            bound: HashMap::with_hasher(hash),
-            ports: HashMap::with_hasher(hash),
+            connected: KeyedMap::with_hasher(hash),
+            bound: KeyedMap::with_hasher(hash),
+            ports: KeyedMap::with_hasher(hash),
         }
     }
 
