@@ -232,6 +232,17 @@ impl Dns {
         self.deadlines.next()
     }
 
+    /// How many entries all tables and queues hold.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.lookups.len()
+            + self.exchanges.len()
+            + self.unsent.len()
+            + usize::from(!self.deadlines.is_empty())
+            + self.finished.len()
+            + self.answers.len()
+    }
+
     /// A name for a look-up that has ended before it began: nobody ever had it, or will.
     fn name_without_lookup(&mut self, families: Families) -> LookupId {
         let nothing = Lookup::new(Arc::clone(&self.settings), families, Candidates::none());

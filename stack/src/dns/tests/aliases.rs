@@ -211,7 +211,9 @@ fn bad_38_foreign_records_alone_are_no_answer() {
         let mut chaos = Record::address(name("www.example"), ip("192.0.2.67"), 60);
         chaos.class = Class(3);
         let other_family = Record::address(name("www.example"), ip("2001:db8::66"), 60);
-        reply.answers = vec![foreign, alias, chaos, other_family];
+        let mut chaos_alias = Record::alias(name("www.example"), name("evil.example"), 60);
+        chaos_alias.class = Class(3);
+        reply.answers = vec![foreign, alias, chaos, chaos_alias, other_family];
         Act::Reply(reply)
     });
     assert_eq!(ran.error(), LookupError::NotFound);

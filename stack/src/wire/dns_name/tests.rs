@@ -62,6 +62,26 @@ fn bad_31_a_name_built_by_pointers_has_at_most_255_octets() {
 }
 
 #[test]
+fn bad_31_the_last_octet_of_a_name_is_the_roots() {
+    for (last_label, fits) in [(61, true), (62, false), (63, false)] {
+        let mut rest = Vec::new();
+        for length in [63, 63, 63, last_label] {
+            rest.push(length);
+            rest.resize(rest.len() + usize::from(length), b'a');
+        }
+        rest.push(0);
+        let parsed = Name::parse(&after_header(&rest), 12);
+        let octets = parsed.map(|parsed| parsed.name.as_wire().len());
+        let expected = if fits {
+            Ok(NAME_OCTETS_MAX)
+        } else {
+            Err(NameRejected::NameTooLong)
+        };
+        assert_eq!(octets, expected);
+    }
+}
+
+#[test]
 fn bad_31_reserved_label_types_are_rejected() {
     for length in 64..=191 {
         let mut message = after_header(&[length]);
