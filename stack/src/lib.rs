@@ -27,13 +27,15 @@ pub mod tcp;
 pub mod udp;
 pub mod wire;
 
+mod calls;
 mod egress;
 mod ingress;
+mod names;
 mod stack;
 
 pub use base::{Duration, Instant};
 pub use call::{Call, CallRefused, Reply};
 pub use config::Config;
 pub use event::Event;
-pub use stack::Stack;
-pub use wire::packet::{OutPacket, Packet};
+pub use stack::{Counters, Stack};
+pub use wire::packet::{Offload, OutPacket, Packet};

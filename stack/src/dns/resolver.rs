@@ -227,6 +227,16 @@ impl Dns {
         }
     }
 
+    /// How many look-ups go on.
+    pub fn len(&self) -> usize {
+        self.lookups.len()
+    }
+
+    /// True if no look-up goes on.
+    pub fn is_empty(&self) -> bool {
+        self.lookups.is_empty()
+    }
+
     /// When [`time_passes`](Self::time_passes) has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.next()

@@ -1,0 +1,195 @@
+//! User calls on one page: each goes to the protocol that serves it (RFC 9293 §3.10.1 to §3.10.6).
+//!
+//! Only [`Stack::user_calls`](crate::Stack::user_calls) comes here. What a protocol needs to know
+//! of another one, such as the route of a new connection, is fetched here and handed over as a
+//! value.
+
+use core::net::{IpAddr, SocketAddr};
+
+use bytes::Buf;
+
+use crate::call::{
+    Call, CallRefused, Local, OpenConnection, OpenSocket, RawId, Reply, SendDatagram, SocketId,
+};
+use crate::context::Context;
+use crate::ingress::path_to;
+use crate::ip::Ip;
+use crate::stack::Protocols;
+use crate::wire::packet::{Cast, Fragmentation, HeaderOctets, Outgoing, Text};
+use crate::wire::protocol::{Protocol, TrafficClass};
+
+type Answer = Result<Reply, CallRefused>;
+
+/// Takes a call, or says why not.
+pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: Call) -> Answer {
+    let done = |()| Reply::Done;
+    let Protocols {
+        ip,
+        udp,
+        raw,
+        tcp,
+        dns,
+        ..
+    } = protocols;
+    match call {
+        Call::AddAddress(address) => ip.add_address(address).map(done),
+        Call::RemoveAddress(address) => ip.remove_address(address).map(done),
+        Call::AddRoute(route) => ip.add_route(route).map(done),
+        Call::SetMtu(mtu_octets) => ip.set_mtu(mtu_octets).map(done),
+        Call::SetResolver(settings) => dns.set(&settings, cx.config).map(done),
+
+        Call::OpenConnection(call) => open_connection(protocols, cx, &call),
+        Call::Listen(call) => {
+            check_local(ip, &call.local)?;
+            let (listener, port) = tcp.listen(cx, &call)?;
+            Ok(Reply::Listener { listener, port })
+        }
+        Call::Accept(listener) => tcp.accept(cx, listener).map(Reply::Accepted),
+        Call::CloseListener(listener) => tcp.close_listener(cx, listener).map(done),
+        Call::Send { connection, octets } => tcp.send(cx, connection, octets).map(Reply::Sent),
+        Call::Receive {
+            connection,
+            octets_max,
+        } => tcp.receive(cx, connection, octets_max).map(Reply::Received),
+        Call::Shutdown {
+            connection,
+            direction,
+        } => tcp.shutdown(cx, connection, direction).map(done),
+        Call::Release { connection, how } => tcp.release(cx, connection, how).map(done),
+        Call::Status(connection) => tcp.status(cx, connection).map(Reply::Status),
+        Call::SetOptions {
+            connection,
+            options,
+        } => tcp.set_options(cx, connection, &options).map(done),
+
+        Call::OpenSocket(call) => open_socket(protocols, cx, &call),
+        Call::SendDatagram { socket, datagram } => send_datagram(protocols, cx, socket, datagram),
+        Call::ReceiveDatagram(socket) => udp.receive(socket).map(Reply::Datagram),
+        Call::CloseSocket(socket) => udp.close(socket).map(done),
+
+        Call::OpenRaw { local, protocol } => {
+            check_local(ip, &local)?;
+            raw.open(cx.config, local, protocol).map(Reply::Raw)
+        }
+        Call::SendRaw { socket, datagram } => send_raw(protocols, cx, socket, datagram),
+        Call::ReceiveRaw(socket) => raw.receive(socket).map(Reply::Datagram),
+        Call::CloseRaw(socket) => raw.close(socket).map(done),
+
+        Call::LookUp(call) => dns.look_up(cx, &call).map(Reply::Lookup),
+        Call::CancelLookUp(lookup) => {
+            dns.cancel(lookup);
+            crate::names::finish(protocols, cx);
+            Ok(Reply::Done)
+        }
+    }
+}
+
+/// An address that somebody wants to be reached at must be one of ours.
+fn check_local(ip: &Ip, local: &Local) -> Result<(), CallRefused> {
+    match local.address {
+        Some(address) if !ip.is_ours(address) => Err(CallRefused::AddressNotOurs),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// MUST-46: nothing is opened to a group, to everybody or to nobody.
+fn open_connection(
+    protocols: &mut Protocols,
+    cx: &mut Context<'_>,
+    call: &OpenConnection,
+) -> Answer {
+    let remote = call.remote.ip();
+    let is_one_host = protocols.ip.cast_of(remote) == Cast::Unicast && !remote.is_unspecified();
+    if !is_one_host || call.remote.port() == 0 {
+        return Err(CallRefused::RemoteNotUnicast);
+    }
+    let path = protocols.ip.route(remote, call.local_address)?;
+    let (connection, local) = protocols.tcp.open(cx, call, path_to(path))?;
+    Ok(Reply::Connection { connection, local })
+}
+
+fn open_socket(protocols: &mut Protocols, cx: &mut Context<'_>, call: &OpenSocket) -> Answer {
+    let Protocols { ip, udp, .. } = protocols;
+    check_local(ip, &call.local)?;
+    let source = match call.remote {
+        Some(remote) if remote.port() == 0 => return Err(CallRefused::Invalid),
+        Some(remote) => Some(ip.route(remote.ip(), call.local.address)?.source),
+        None => None,
+    };
+    let (socket, local) = udp.open(cx, call, source)?;
+    Ok(Reply::Socket { socket, local })
+}
+
+fn send_datagram(
+    protocols: &mut Protocols,
+    cx: &mut Context<'_>,
+    socket: SocketId,
+    datagram: SendDatagram,
+) -> Answer {
+    let Protocols {
+        ip, udp, outbox, ..
+    } = protocols;
+    let target = udp.target(socket, &datagram)?;
+    let path = ip.route(target.remote.ip(), target.source)?;
+    if !outbox.has_room(cx, datagram.octets.len()) {
+        return Err(CallRefused::LimitReached);
+    }
+    let outgoing = udp.datagram(cx.config, socket, datagram, target.remote, path.source)?;
+    outbox.push(cx, outgoing);
+    Ok(Reply::Done)
+}
+
+fn send_raw(
+    protocols: &mut Protocols,
+    cx: &mut Context<'_>,
+    socket: RawId,
+    datagram: SendDatagram,
+) -> Answer {
+    let Protocols {
+        ip, raw, outbox, ..
+    } = protocols;
+    let (protocol, bound) = raw.bound_to(socket)?;
+    let remote = datagram.remote.as_ref().map(SocketAddr::ip);
+    let remote = remote.ok_or(CallRefused::DestinationRequired)?;
+    let path = ip.route(remote, datagram.source.or(bound))?;
+    if datagram.octets.len() > raw_octets_max(remote) {
+        return Err(CallRefused::MessageTooLong);
+    }
+    if !outbox.has_room(cx, datagram.octets.len()) {
+        return Err(CallRefused::LimitReached);
+    }
+    // IP computes the checksum of ICMPv6 in the header, as it must for a raw socket (RFC 3542
+    // §3.1); every other payload is the application's own from its first octet on.
+    let mut header = HeaderOctets::new();
+    let mut text = datagram.octets;
+    if protocol == Protocol::ICMP_V6 {
+        let Some(start) = text.first_chunk::<4>() else {
+            return Err(CallRefused::Invalid);
+        };
+        header.push(&[start[0], start[1], 0, 0]);
+        text.advance(4);
+    }
+    outbox.push(
+        cx,
+        Outgoing {
+            source: path.source,
+            destination: remote,
+            protocol,
+            hop_limit: datagram.hop_limit.unwrap_or(cx.config.hop_limit as u8),
+            traffic_class: TrafficClass::default(),
+            fragmentation: Fragmentation::Allowed,
+            header,
+            text: Text::from(text),
+            segment_octets: None,
+        },
+    );
+    Ok(Reply::Done)
+}
+
+/// The most octets behind an IP header: its length field counts the header for IPv4 only.
+const fn raw_octets_max(destination: IpAddr) -> usize {
+    match destination {
+        IpAddr::V4(_) => 65_535 - 20,
+        IpAddr::V6(_) => 65_535,
+    }
+}
