@@ -22,6 +22,7 @@ pub use network::{Network, UnixKind};
 pub use parse_ip::{parse_ip, parse_ip_zone};
 pub use service::lookup_port;
 pub use sidestep_stack::call::Families;
+pub(crate) use target::local;
 pub use target::{Host, Purpose, Target};
 
 /// An end of a connection, of whatever network.

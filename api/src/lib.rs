@@ -1,16 +1,77 @@
-//! The `sidestep` crate.
+//! Go's `net` package for Rust, on a TCP/IP stack of its own.
+//!
+//! A [`Net`] is a network: a userspace stack over a [`device`] such as a TUN, or the host's kernel.
+//! Its [`dial`](Net::dial), [`listen`](Net::listen), [`listen_packet`](Net::listen_packet) and
+//! [`lookup_host`](Net::lookup_host) are those of Go, with Go's names for the types, Go's rules for
+//! deadlines and closes, and Go's texts for errors. Every item can be found by its Go name.
+//!
+//! Two stacks joined by a cable in memory, which needs no rights:
+//!
+//! ```
+//! use sidestep::Net;
+//! use std::io::{Read, Write};
+//! use std::time::Duration;
+//!
+//! let (client, server) = Net::memory_pair()?;
+//!
+//! let listener = server.listen("tcp", ":7000")?;
+//! let echo = std::thread::spawn(move || -> std::io::Result<()> {
+//!     let conn = listener.accept()?;
+//!     std::io::copy(&mut &conn, &mut &conn)?;
+//!     Ok(())
+//! });
+//!
+//! let conn = client.dial_tcp("tcp", None, &"192.0.2.2:7000".parse()?)?;
+//! conn.set_deadline(Duration::from_secs(10))?;
+//! conn.write(b"hello, world")?;
+//! conn.close_write()?;
+//! let mut text = String::new();
+//! (&conn).read_to_string(&mut text)?;
+//! assert_eq!(text, "hello, world");
+//! echo.join().unwrap()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The free functions [`dial`](fn@dial), [`listen`](fn@listen) and their kin use the network that
+//! the thread has entered with [`Net::enter`], else the one that [`Net::install`] has installed.
+
 pub mod address;
+mod bell;
 mod channel;
+pub mod conn;
+mod conn_io;
 pub mod deadline;
 pub mod device;
+mod dial;
+mod driver;
 pub mod error;
 pub mod host;
-
-mod bell;
+pub mod ip;
+pub mod listener;
+pub mod lookup;
+pub mod net;
+pub mod options;
+pub mod packet_conn;
+pub mod udp;
 
 pub use address::{
     Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, Zone, join_host_port, lookup_port, parse_ip,
     split_host_port,
 };
+pub use conn::{AnyConn, Conn, TCPConn, TCPInfo};
 pub use deadline::Deadline;
+pub use dial::{dial, dial_timeout, listen, listen_packet, lookup_host, lookup_ip};
 pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};
+pub use ip::IPConn;
+pub use listener::{AnyListener, Listener, TCPListener};
+pub use net::{Entered, Net, NetCounters};
+pub use options::{NetOptions, StartError};
+pub use packet_conn::{AnyPacketConn, PacketConn};
+pub use udp::UDPConn;
+
+/// The limits and defaults of the stack.
+pub use sidestep_stack::Config;
+/// When a silent peer is asked whether it is still there.
+pub use sidestep_stack::call::KeepAlive;
+/// How names are resolved.
+pub use sidestep_stack::call::ResolverSettings;

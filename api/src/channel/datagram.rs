@@ -257,6 +257,11 @@ impl DatagramChannel {
         Ok(())
     }
 
+    /// The name of the socket, once the stack has one.
+    pub(crate) fn source(&self) -> Option<Source> {
+        self.state.lock().source
+    }
+
     /// Packet thread: the stack has a name for the socket.
     pub(crate) fn attach(&self, source: Source) {
         self.state.lock().source = Some(source);

@@ -134,14 +134,6 @@ impl<R> Mailbox<R> {
         }
     }
 
-    /// Why the packet thread is gone, if it is.
-    pub(crate) fn gone(&self) -> Option<Gone> {
-        match self.state.lock().thread {
-            Thread::Gone(gone) => Some(gone),
-            Thread::Awake | Thread::Asleep => None,
-        }
-    }
-
     /// Packet thread: takes everything out. `mail` must be empty; its buffers are used again.
     pub(crate) fn take(&self, mail: &mut Mail<R>) {
         let mut state = self.state.lock();
@@ -169,12 +161,6 @@ impl<R> Mailbox<R> {
     /// Packet thread: awake again, for whatever reason.
     pub(crate) fn awake(&self) {
         let _ = wake_up(&mut self.state.lock());
-    }
-
-    /// True if something waits. For the look before sleeping.
-    pub(crate) fn has_mail(&self) -> bool {
-        let state = self.state.lock();
-        !state.requests.is_empty() || !state.attention.is_empty()
     }
 
     /// The packet thread ends: every later request fails with `gone`, and those that wait are

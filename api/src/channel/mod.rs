@@ -10,7 +10,7 @@ pub(crate) mod datagram;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
 pub(crate) mod stream;
-mod stream_thread;
+pub(crate) mod stream_thread;
 pub(crate) mod sync;
 pub(crate) mod ticket;
 

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use sidestep_stack::call::{CallRefused, Release};
@@ -98,6 +99,8 @@ pub(super) struct SendSide {
 pub(super) struct State {
     /// The name that attention is called by; `None` until the packet thread has opened it.
     pub(super) source: Option<Source>,
+    /// Our end, from then on.
+    pub(super) local: Option<SocketAddr>,
     pub(super) phase: Phase,
     pub(super) handle: Handle,
     pub(super) read_direction: Direction,
@@ -161,6 +164,7 @@ impl Stream {
         Self {
             state: Mutex::new(State {
                 source: None,
+                local: None,
                 phase,
                 handle: Handle::Held,
                 read_direction: Direction::Open,
@@ -191,8 +195,8 @@ impl Stream {
         self.attention.attend(source);
     }
 
-    /// Waits until the connection is open, has failed, or `deadline` has come.
-    pub(crate) fn wait_open(&self, deadline: Deadline) -> Result<(), Failure> {
+    /// Waits until the connection is open, has failed, or `deadline` has come. Gives our end.
+    pub(crate) fn wait_open(&self, deadline: Deadline) -> Result<SocketAddr, Failure> {
         let mut state = self.state.lock();
         loop {
             if state.handle != Handle::Held {
@@ -200,7 +204,7 @@ impl Stream {
             }
             match state.phase {
                 Phase::Opening => {}
-                Phase::Open => return Ok(()),
+                Phase::Open => return state.local.ok_or(Failure::NotConnected),
                 Phase::Refused(refused) => return Err(Failure::Refused(refused)),
                 Phase::Failed(error) => {
                     state.phase = Phase::Told;

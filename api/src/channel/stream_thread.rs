@@ -3,6 +3,7 @@
 //! `driver/deliver.rs` calls it once for each event or call for attention. It never waits.
 
 use std::mem;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sidestep_stack::call::{CallRefused, Release};
@@ -23,10 +24,11 @@ pub(crate) struct Wants {
 }
 
 impl Stream {
-    /// The stack has a name for the connection. True if the application wants something already.
-    pub(crate) fn attach(&self, source: Source) {
+    /// The stack has a name for the connection. The application may want something already: look.
+    pub(crate) fn attach(&self, source: Source, local: SocketAddr) {
         let mut state = self.state.lock();
         state.source = Some(source);
+        state.local = Some(local);
     }
 
     /// True if nobody holds the handle any more.

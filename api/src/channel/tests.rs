@@ -36,10 +36,17 @@ impl Calls {
     }
 }
 
+fn local() -> std::net::SocketAddr {
+    "192.0.2.2:1".parse().unwrap()
+}
+
 fn stream() -> (Stream, Arc<Calls>) {
     let calls = Arc::new(Calls::default());
     let stream = Stream::open(LIMITS, Arc::clone(&calls) as Arc<dyn Attention>);
-    stream.attach(Source::Connection(ConnectionId(Table::new().insert(()))));
+    stream.attach(
+        Source::Connection(ConnectionId(Table::new().insert(()))),
+        local(),
+    );
     (stream, calls)
 }
 
@@ -237,8 +244,12 @@ fn a_dial_hears_why_it_failed() {
     let slow = new();
     assert_eq!(slow.wait_open(Deadline::past()), Err(Failure::Timeout));
     let open = new();
+    open.attach(
+        Source::Connection(ConnectionId(Table::new().insert(()))),
+        local(),
+    );
     open.established();
-    assert_eq!(open.wait_open(Deadline::past()), Ok(()));
+    assert_eq!(open.wait_open(Deadline::past()), Ok(local()));
 }
 
 #[test]

@@ -86,14 +86,6 @@ impl<T> Answer<T> {
         shared.answered.notify_all();
         Ok(())
     }
-
-    /// True if nobody waits for the answer any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        match &self.0 {
-            Some(shared) => matches!(*shared.slot.lock(), Slot::Abandoned),
-            None => true,
-        }
-    }
 }
 
 impl<T> Drop for Answer<T> {

@@ -187,7 +187,7 @@ fn a_refused_destination_is_told_to_its_sender() {
         let sender = thread::spawn(move || sender.send(departing(Some(peer()))));
         serve(&mailbox, &bell, |_| {
             channel.attended();
-            for datagram in channel.take_departing() {
+            if let Some(datagram) = channel.take_departing().pop_front() {
                 let refused = Err(CallRefused::NoRoute);
                 let _ = datagram.answer.unwrap().give(refused);
                 return ControlFlow::Break(());

@@ -3,7 +3,8 @@
 //! The very files of `channel/` are compiled here a second time, against `schedules/sync.rs`. A
 //! lost wake-up shows as a deadlock that shuttle reports with the schedule that leads to it; run
 //! that schedule again with `shuttle::replay`.
-#![allow(dead_code)]
+// Compiling them twice is the point, and not every test uses all of them.
+#![allow(clippy::duplicate_mod, dead_code)]
 
 #[path = "../accept.rs"]
 mod accept;

@@ -16,7 +16,7 @@ use crate::deadline::Deadline;
 
 fn stream(attention: Arc<dyn Attention>) -> Arc<Stream> {
     let stream = Stream::open(LIMITS, attention);
-    stream.attach(connection());
+    stream.attach(connection(), "192.0.2.2:1".parse().unwrap());
     Arc::new(stream)
 }
 
@@ -246,6 +246,7 @@ fn opening_ends_for_the_one_who_waits_however_it_ends() {
     explore(|| {
         let (mailbox, _bell) = office();
         let stream = Arc::new(Stream::opening(LIMITS, mailbox));
+        stream.attach(connection(), "192.0.2.2:1".parse().unwrap());
         let dialler = Arc::clone(&stream);
         let dialler = thread::spawn(move || dialler.wait_open(Deadline::NONE));
         let other = Arc::clone(&stream);
@@ -253,7 +254,7 @@ fn opening_ends_for_the_one_who_waits_however_it_ends() {
         stream.established();
         death.join().unwrap();
         match dialler.join().unwrap() {
-            Ok(()) | Err(Failure::Gone(Gone::Device)) => {}
+            Ok(_) | Err(Failure::Gone(Gone::Device)) => {}
             other => panic!("{other:?}"),
         }
     });
@@ -268,7 +269,7 @@ fn a_dial_given_up_while_the_name_is_made_is_seen_by_the_thread() {
         let dialler = Arc::clone(&stream);
         let dialler = thread::spawn(move || dialler.abort());
         // As `deliver.rs`: attach, then look once without being asked.
-        stream.attach(connection());
+        stream.attach(connection(), "192.0.2.2:1".parse().unwrap());
         serve(&mailbox, &bell, |_| {
             stream.attended();
             match stream.wants().release {

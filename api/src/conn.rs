@@ -1,0 +1,797 @@
+//! TCP connections: [`TCPConn`], the trait [`Conn`] that all connections share, and [`AnyConn`].
+//!
+//! `dial.rs` and `listener.rs` make them. The way out begins here: `write` copies once, into the
+//! tail of the connection's channel; the way in ends here: `read` copies out of slices of what the
+//! device received. What a call means is the contract of the channel, or of the kernel's sockets.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use sidestep_stack::call::{ConnectionId, ConnectionOptions, KeepAlive};
+use sidestep_stack::{Call, Reply};
+
+use crate::address::Network;
+use crate::channel::failure::{Failure, Source, WriteFailure};
+use crate::channel::stream::{Linger, Stream, Which};
+use crate::channel::ticket;
+use crate::conn_io::cause;
+use crate::deadline::Deadline;
+use crate::driver::request::Request;
+use crate::error::{Cause, Op, OpError, SysCall};
+use crate::host::HostStream;
+use crate::ip::IPConn;
+use crate::net::Shared;
+use crate::udp::UDPConn;
+use crate::{NetAddr, TCPAddr};
+
+/// The state of a connection in the terms of RFC 9293: see [`TCPConn::info`].
+pub use sidestep_stack::call::Status as TCPInfo;
+
+/// Silence before the first keep-alive probe, and between probes, unless set: as in Go.
+pub(crate) const KEEP_ALIVE: KeepAlive = KeepAlive {
+    idle: Duration::from_secs(15),
+    interval: Duration::from_secs(15),
+    probes_max: 9,
+};
+
+/// The settings that every connection of this crate begins with: no delay, keep-alive.
+pub(crate) fn default_options() -> ConnectionOptions {
+    ConnectionOptions {
+        no_delay: Some(true),
+        keep_alive: Some(Some(KEEP_ALIVE)),
+        ..ConnectionOptions::default()
+    }
+}
+
+/// A connection with a peer, whatever the network: what Go's `net.Conn` is.
+///
+/// All methods may be called from several threads at once. `std::io::Read` and `Write` are there
+/// for `&dyn Conn` and `Box<dyn Conn>`.
+#[doc(alias = "net.Conn")]
+pub trait Conn: Debug + Send + Sync {
+    /// Receives up to `octets.len()` octets, waiting for the first. On a stream 0 is the end, for
+    /// ever; on a network of datagrams it is an empty one.
+    ///
+    /// # Errors
+    ///
+    /// With op `read`: a deadline, a close, or what became of the connection.
+    #[doc(alias = "Read")]
+    fn read(&self, octets: &mut [u8]) -> Result<usize, OpError>;
+
+    /// Sends all of `octets`, waiting for room. The octets of one call are never mixed with those of
+    /// another.
+    ///
+    /// # Errors
+    ///
+    /// With op `write`; [`OpError::written`] says how many octets were taken before.
+    #[doc(alias = "Write")]
+    fn write(&self, octets: &[u8]) -> Result<usize, OpError>;
+
+    /// Sends what there is room for, at least one octet: the shape of `std::io::Write`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        self.write(octets)
+    }
+
+    /// Closes the connection: every call that waits fails with `Closed`; what was written goes out
+    /// in the background.
+    ///
+    /// # Errors
+    ///
+    /// With op `close`: it was closed before.
+    #[doc(alias = "Close")]
+    fn close(&self) -> Result<(), OpError>;
+
+    /// Our end; known after `close` as well.
+    #[doc(alias = "LocalAddr")]
+    fn local_addr(&self) -> NetAddr;
+
+    /// The peer's end; known after `close` as well. `None` for a socket without a peer.
+    #[doc(alias = "RemoteAddr")]
+    fn remote_addr(&self) -> Option<NetAddr>;
+
+    /// Sets the deadline of reads and writes, of those that wait now as well.
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: the connection is closed.
+    #[doc(alias = "SetDeadline")]
+    fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+
+    /// Sets the deadline of reads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetReadDeadline")]
+    fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+
+    /// Sets the deadline of writes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetWriteDeadline")]
+    fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+}
+
+/// A TCP connection. Clones are the same connection, which is closed when the last one is dropped.
+///
+/// Every method takes `&self` and may be called from several threads at once; `std::io::Read` and
+/// `Write` are there for `TCPConn` and `&TCPConn`.
+#[derive(Clone, Debug)]
+#[doc(alias = "net.TCPConn")]
+pub struct TCPConn(Arc<Inner>);
+
+#[derive(Debug)]
+enum Inner {
+    Stack(StackConn),
+    Host(HostStream),
+}
+
+/// A connection of the userspace stack.
+#[derive(Debug)]
+pub(crate) struct StackConn {
+    stream: Arc<Stream>,
+    network: Network,
+    local: TCPAddr,
+    remote: TCPAddr,
+    /// How long text may go unacknowledged after `close`; only with `set_linger` of some time.
+    linger: Mutex<Option<Duration>>,
+    /// Keeps the packet thread.
+    shared: Arc<Shared>,
+}
+
+impl Drop for StackConn {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+impl StackConn {
+    /// Gives the stream up, with the time that was set for lingering.
+    fn end(&self) -> Result<(), Failure> {
+        if let (Some(time), Ok(())) = (*self.linger.lock(), self.stream.check_held()) {
+            let options = ConnectionOptions {
+                user_timeout: Some(Some(time)),
+                ..ConnectionOptions::default()
+            };
+            if let Some(call) = self.set_options_call(options) {
+                let (_, answer) = ticket::pair();
+                // Nobody waits: if the mailbox is full, the default time holds.
+                let _ = self
+                    .shared
+                    .mailbox
+                    .post(Request::Call { call, answer }, Deadline::past());
+            }
+        }
+        self.stream.close()
+    }
+
+    fn connection(&self) -> Option<ConnectionId> {
+        match self.stream.source() {
+            Some(Source::Connection(connection)) => Some(connection),
+            Some(Source::Listener(_) | Source::Socket(_) | Source::Raw(_)) | None => None,
+        }
+    }
+
+    fn set_options_call(&self, options: ConnectionOptions) -> Option<Call> {
+        self.connection().map(|connection| Call::SetOptions {
+            connection,
+            options,
+        })
+    }
+
+    fn set_options(&self, options: ConnectionOptions) -> Result<(), Failure> {
+        self.stream.check_held()?;
+        let call = self
+            .set_options_call(options)
+            .ok_or(Failure::NotConnected)?;
+        self.shared.call(call, Deadline::NONE).map(|_| ())
+    }
+
+    fn failed(&self, op: Op, failure: Failure, call: SysCall) -> OpError {
+        let error = OpError::new(op, self.network.as_str(), cause(failure, call));
+        match op {
+            // As in Go: what belongs to the socket and not to the peer names our end only.
+            Op::Set => error.with_addr(NetAddr::TCP(self.local.clone())),
+            _ => error
+                .with_source(NetAddr::TCP(self.local.clone()))
+                .with_addr(NetAddr::TCP(self.remote.clone())),
+        }
+    }
+
+    fn set_deadline(&self, which: Which, deadline: Deadline) -> Result<(), OpError> {
+        self.stream
+            .set_deadline(which, deadline)
+            .map_err(|failure| self.failed(Op::Set, failure, SysCall::SetSockOpt))
+    }
+}
+
+impl TCPConn {
+    /// A connection that is open, of the userspace stack.
+    pub(crate) fn of_stack(
+        stream: Arc<Stream>,
+        network: Network,
+        local: SocketAddr,
+        remote: TCPAddr,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self(Arc::new(Inner::Stack(StackConn {
+            stream,
+            network,
+            local: TCPAddr::from(local),
+            remote,
+            linger: Mutex::new(None),
+            shared,
+        })))
+    }
+
+    /// A connection of the host's kernel.
+    pub(crate) fn of_host(stream: HostStream) -> Self {
+        Self(Arc::new(Inner::Host(stream)))
+    }
+
+    /// Receives up to `octets.len()` octets, waiting for the first; 0 is the end of the stream, for
+    /// ever, or an empty buffer.
+    ///
+    /// # Errors
+    ///
+    /// With op `read`: `Timeout` once the deadline has passed, even if octets wait; `Closed`; after
+    /// a reset `ECONNRESET`, once.
+    #[doc(alias = "Read")]
+    pub fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .stream
+                .read(octets)
+                .map_err(|failure| conn.failed(Op::Read, failure, SysCall::Read)),
+            Inner::Host(conn) => conn.read(octets),
+        }
+    }
+
+    /// Receives up to `octets_max` octets without copying them; empty at the end of the stream.
+    /// (On the host they are copied once more.)
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    pub fn read_bytes(&self, octets_max: usize) -> Result<Bytes, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .stream
+                .read_bytes(octets_max)
+                .map_err(|failure| conn.failed(Op::Read, failure, SysCall::Read)),
+            Inner::Host(conn) => {
+                let mut octets = vec![0; octets_max.min(64 * 1024)];
+                let len = conn.read(&mut octets)?;
+                octets.truncate(len);
+                Ok(octets.into())
+            }
+        }
+    }
+
+    /// Sends all of `octets`: returns once the last one was taken, which is not to say that it has
+    /// arrived. The octets of one call are never mixed with those of another.
+    ///
+    /// # Errors
+    ///
+    /// With op `write`: `Timeout`, `Closed`, `ECONNRESET` once after a reset, else `EPIPE`.
+    /// [`OpError::written`] says how many octets were taken.
+    #[doc(alias = "Write")]
+    pub fn write(&self, octets: &[u8]) -> Result<usize, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn.stream.write(octets).map_err(|error| {
+                conn.failed(Op::Write, error.failure, SysCall::Write)
+                    .with_written(error.written)
+            }),
+            Inner::Host(conn) => conn.write(octets),
+        }
+    }
+
+    /// As [`write`](Self::write), without copying.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn write_bytes(&self, octets: Bytes) -> Result<usize, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => {
+                conn.stream
+                    .write_bytes(octets)
+                    .map_err(|WriteFailure { written, failure }| {
+                        conn.failed(Op::Write, failure, SysCall::Write)
+                            .with_written(written)
+                    })
+            }
+            Inner::Host(conn) => conn.write(&octets),
+        }
+    }
+
+    /// Sends what there is room for, at least one octet: the shape of `std::io::Write`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    pub fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .stream
+                .write_some(octets)
+                .map_err(|failure| conn.failed(Op::Write, failure, SysCall::Write)),
+            Inner::Host(conn) => conn.write(octets),
+        }
+    }
+
+    /// Closes the connection. Every call that waits fails with `Closed` at once; what was written
+    /// goes out in the background, unless [`set_linger`](Self::set_linger) says otherwise. If
+    /// received octets are unread, the peer is reset.
+    ///
+    /// # Errors
+    ///
+    /// With op `close`: it was closed before.
+    #[doc(alias = "Close")]
+    pub fn close(&self) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .end()
+                .map_err(|failure| conn.failed(Op::Close, failure, SysCall::Shutdown)),
+            Inner::Host(conn) => conn.close(),
+        }
+    }
+
+    /// Ends our direction after what was written: the peer reads it, then the end of the stream.
+    /// Repeating it succeeds.
+    ///
+    /// # Errors
+    ///
+    /// With op `close`: `Closed`, or `ENOTCONN` if the connection has failed.
+    #[doc(alias = "CloseWrite")]
+    pub fn close_write(&self) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .stream
+                .close_write()
+                .map_err(|failure| conn.failed(Op::Close, failure, SysCall::Shutdown)),
+            Inner::Host(conn) => conn.close_write(),
+        }
+    }
+
+    /// Takes no more from the peer: reads give the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As for [`close_write`](Self::close_write).
+    #[doc(alias = "CloseRead")]
+    pub fn close_read(&self) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .stream
+                .close_read()
+                .map_err(|failure| conn.failed(Op::Close, failure, SysCall::Shutdown)),
+            Inner::Host(conn) => conn.close_read(),
+        }
+    }
+
+    /// Ends directions under std's name for it: [`close_read`](Self::close_read),
+    /// [`close_write`](Self::close_write), or both.
+    ///
+    /// # Errors
+    ///
+    /// As for [`close_write`](Self::close_write).
+    pub fn shutdown(&self, how: std::net::Shutdown) -> Result<(), OpError> {
+        match how {
+            std::net::Shutdown::Read => self.close_read(),
+            std::net::Shutdown::Write => self.close_write(),
+            std::net::Shutdown::Both => self.close_read().and_then(|()| self.close_write()),
+        }
+    }
+
+    /// Our end; known after `close` as well.
+    #[doc(alias = "LocalAddr")]
+    pub fn local_addr(&self) -> &TCPAddr {
+        match &*self.0 {
+            Inner::Stack(conn) => &conn.local,
+            Inner::Host(conn) => conn.local_addr(),
+        }
+    }
+
+    /// The peer's end; known after `close` as well.
+    #[doc(alias = "RemoteAddr")]
+    pub fn remote_addr(&self) -> &TCPAddr {
+        match &*self.0 {
+            Inner::Stack(conn) => &conn.remote,
+            Inner::Host(conn) => conn.remote_addr(),
+        }
+    }
+
+    /// Sets the deadline of reads and writes: absolute, kept until it is changed, and seen at once
+    /// by calls that wait.
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: the connection is closed.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn.set_deadline(Which::Both, deadline.into()),
+            Inner::Host(conn) => conn.set_deadline(deadline),
+        }
+    }
+
+    /// Sets the deadline of reads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetReadDeadline")]
+    pub fn set_read_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn.set_deadline(Which::Read, deadline.into()),
+            Inner::Host(conn) => conn.set_read_deadline(deadline),
+        }
+    }
+
+    /// Sets the deadline of writes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetWriteDeadline")]
+    pub fn set_write_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn.set_deadline(Which::Write, deadline.into()),
+            Inner::Host(conn) => conn.set_write_deadline(deadline),
+        }
+    }
+
+    fn set_options(
+        &self,
+        options: ConnectionOptions,
+        on_host: impl FnOnce(&HostStream) -> Result<(), OpError>,
+    ) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .set_options(options)
+                .map_err(|failure| conn.failed(Op::Set, failure, SysCall::SetSockOpt)),
+            Inner::Host(conn) => on_host(conn),
+        }
+    }
+
+    /// Whether small writes leave at once (`true`, which connections begin with) or wait to be sent
+    /// together (Nagle's algorithm, RFC 9293 §3.7.4).
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: the connection is closed or has failed.
+    #[doc(alias = "SetNoDelay")]
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            no_delay: Some(nodelay),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| host.set_nodelay(nodelay))
+    }
+
+    /// Whether a silent peer is asked if it is still there: after 15 s, nine times 15 s apart, which
+    /// connections begin with (RFC 9293 §3.8.4).
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    #[doc(alias = "SetKeepAlive")]
+    pub fn set_keep_alive(&self, keep_alive: bool) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            keep_alive: Some(keep_alive.then_some(KEEP_ALIVE)),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| host.set_keep_alive(keep_alive))
+    }
+
+    /// As [`set_keep_alive`](Self::set_keep_alive), with times of your own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    #[doc(alias = "SetKeepAliveConfig")]
+    #[doc(alias = "SetKeepAlivePeriod")]
+    pub fn set_keep_alive_config(&self, keep_alive: KeepAlive) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            keep_alive: Some(Some(keep_alive)),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| {
+            host.set_keep_alive(true)?;
+            host.set_keep_alive_times(
+                Some(keep_alive.idle),
+                Some(keep_alive.interval),
+                Some(keep_alive.probes_max),
+            )
+        })
+    }
+
+    /// What `close` does with octets that were not delivered: `None`, which connections begin with,
+    /// delivers them in the background; zero drops them and resets the peer; a time drops them if
+    /// nothing was acknowledged for so long. `close` never waits.
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: the connection is closed.
+    #[doc(alias = "SetLinger")]
+    pub fn set_linger(&self, linger: Option<Duration>) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => {
+                let how = match linger {
+                    Some(Duration::ZERO) => Linger::Abort,
+                    Some(_) | None => Linger::Background,
+                };
+                conn.stream
+                    .set_linger(how)
+                    .map_err(|failure| conn.failed(Op::Set, failure, SysCall::SetSockOpt))?;
+                *conn.linger.lock() = linger.filter(|time| !time.is_zero());
+                Ok(())
+            }
+            Inner::Host(conn) => conn.set_linger(linger),
+        }
+    }
+
+    /// The most received octets that wait in the stack for the application.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    #[doc(alias = "SetReadBuffer")]
+    pub fn set_read_buffer(&self, octets: usize) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            receive_buffer_octets: Some(octets),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| host.set_read_buffer(octets))
+    }
+
+    /// The most octets that wait in the stack to be sent or acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    #[doc(alias = "SetWriteBuffer")]
+    pub fn set_write_buffer(&self, octets: usize) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            send_buffer_octets: Some(octets),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| host.set_write_buffer(octets))
+    }
+
+    /// STATUS (RFC 9293 §3.10.6): state, windows, congestion control, measured times.
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: the connection is closed or gone; `NotSupported` on the host.
+    pub fn info(&self) -> Result<TCPInfo, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => {
+                let status = || {
+                    conn.stream.check_held()?;
+                    let connection = conn.connection().ok_or(Failure::NotConnected)?;
+                    match conn.shared.call(Call::Status(connection), Deadline::NONE)? {
+                        Reply::Status(status) => Ok(*status),
+                        _ => Err(Failure::NotConnected),
+                    }
+                };
+                status().map_err(|failure| conn.failed(Op::Set, failure, SysCall::GetSockOpt))
+            }
+            Inner::Host(conn) => Err(OpError::new(
+                Op::Set,
+                conn.network().as_str(),
+                Cause::NotSupported,
+            )),
+        }
+    }
+}
+
+macro_rules! forward_conn {
+    ($type:ty) => {
+        fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
+            <$type>::read(self, octets)
+        }
+
+        fn write(&self, octets: &[u8]) -> Result<usize, OpError> {
+            <$type>::write(self, octets)
+        }
+
+        fn close(&self) -> Result<(), OpError> {
+            <$type>::close(self)
+        }
+
+        fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+            <$type>::set_deadline(self, deadline)
+        }
+
+        fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+            <$type>::set_read_deadline(self, deadline)
+        }
+
+        fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+            <$type>::set_write_deadline(self, deadline)
+        }
+    };
+}
+pub(crate) use forward_conn;
+
+impl Conn for TCPConn {
+    forward_conn!(TCPConn);
+
+    fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        Self::write_some(self, octets)
+    }
+
+    fn local_addr(&self) -> NetAddr {
+        NetAddr::TCP(Self::local_addr(self).clone())
+    }
+
+    fn remote_addr(&self) -> Option<NetAddr> {
+        Some(NetAddr::TCP(Self::remote_addr(self).clone()))
+    }
+}
+
+/// A connection of any network: what `dial` gives. Clones are the same connection.
+#[derive(Clone, Debug)]
+#[doc(alias = "net.Conn")]
+#[non_exhaustive]
+pub enum AnyConn {
+    /// A TCP connection.
+    TCP(TCPConn),
+    /// A UDP socket with a peer.
+    UDP(UDPConn),
+    /// A raw IP socket with a peer.
+    IP(IPConn),
+}
+
+impl AnyConn {
+    fn as_conn(&self) -> &dyn Conn {
+        match self {
+            Self::TCP(conn) => conn,
+            Self::UDP(conn) => conn,
+            Self::IP(conn) => conn,
+        }
+    }
+
+    /// See [`Conn::read`].
+    ///
+    /// # Errors
+    ///
+    /// With op `read`.
+    #[doc(alias = "Read")]
+    pub fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
+        self.as_conn().read(octets)
+    }
+
+    /// See [`Conn::write`].
+    ///
+    /// # Errors
+    ///
+    /// With op `write`.
+    #[doc(alias = "Write")]
+    pub fn write(&self, octets: &[u8]) -> Result<usize, OpError> {
+        self.as_conn().write(octets)
+    }
+
+    /// See [`Conn::write_some`].
+    ///
+    /// # Errors
+    ///
+    /// With op `write`.
+    pub fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        self.as_conn().write_some(octets)
+    }
+
+    /// See [`Conn::close`].
+    ///
+    /// # Errors
+    ///
+    /// With op `close`.
+    #[doc(alias = "Close")]
+    pub fn close(&self) -> Result<(), OpError> {
+        self.as_conn().close()
+    }
+
+    /// Our end; known after `close` as well.
+    #[doc(alias = "LocalAddr")]
+    pub fn local_addr(&self) -> NetAddr {
+        self.as_conn().local_addr()
+    }
+
+    /// The peer's end; known after `close` as well.
+    #[doc(alias = "RemoteAddr")]
+    pub fn remote_addr(&self) -> Option<NetAddr> {
+        self.as_conn().remote_addr()
+    }
+
+    /// See [`Conn::set_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        self.as_conn().set_deadline(deadline.into())
+    }
+
+    /// See [`Conn::set_read_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetReadDeadline")]
+    pub fn set_read_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        self.as_conn().set_read_deadline(deadline.into())
+    }
+
+    /// See [`Conn::set_write_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetWriteDeadline")]
+    pub fn set_write_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        self.as_conn().set_write_deadline(deadline.into())
+    }
+
+    /// The TCP connection, if it is one.
+    pub const fn as_tcp(&self) -> Option<&TCPConn> {
+        match self {
+            Self::TCP(conn) => Some(conn),
+            Self::UDP(_) | Self::IP(_) => None,
+        }
+    }
+
+    /// The UDP socket, if it is one.
+    pub const fn as_udp(&self) -> Option<&UDPConn> {
+        match self {
+            Self::UDP(conn) => Some(conn),
+            Self::TCP(_) | Self::IP(_) => None,
+        }
+    }
+}
+
+impl Conn for AnyConn {
+    forward_conn!(AnyConn);
+
+    fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        Self::write_some(self, octets)
+    }
+
+    fn local_addr(&self) -> NetAddr {
+        Self::local_addr(self)
+    }
+
+    fn remote_addr(&self) -> Option<NetAddr> {
+        Self::remote_addr(self)
+    }
+}
+
+impl From<TCPConn> for AnyConn {
+    fn from(conn: TCPConn) -> Self {
+        Self::TCP(conn)
+    }
+}
+
+impl From<UDPConn> for AnyConn {
+    fn from(conn: UDPConn) -> Self {
+        Self::UDP(conn)
+    }
+}
+
+impl From<IPConn> for AnyConn {
+    fn from(conn: IPConn) -> Self {
+        Self::IP(conn)
+    }
+}

@@ -1,0 +1,509 @@
+//! Moves octets and news between the stack and the channels: RECEIVE when there is room, SEND when
+//! there is text, and everything that the application asks for besides.
+//!
+//! Called by `turn.rs` for each request, each channel that called for attention and each event.
+//! Nothing here waits, and nothing is copied.
+
+use std::sync::Arc;
+
+use sidestep_stack::call::{
+    ConnectionId, ListenerId, OpenConnection, RawId, ReceivedDatagram, Release, SendDatagram,
+    Shutdown, SocketId,
+};
+use sidestep_stack::event::LookedUp;
+use sidestep_stack::{Call, CallRefused, Event, Instant, Reply, Stack};
+
+use super::desk::{Asked, Channels, Desk};
+use super::request::{Arrival, Opening, Request};
+use crate::channel::accept::Acceptor;
+use crate::channel::datagram::DatagramChannel;
+use crate::channel::failure::{Failure, Gone, Source};
+use crate::channel::stream::Stream;
+use crate::channel::stream_thread::EndOfStream;
+use crate::channel::ticket::Answer;
+use crate::net::NetCounters;
+
+/// Whether the packet thread goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum GoOn {
+    /// It does.
+    Yes,
+    /// The owner closed the `Net`.
+    No,
+}
+
+impl Desk {
+    /// Carries a request out.
+    pub(crate) fn carry_out(&mut self, now: Instant, request: Request) -> GoOn {
+        match request {
+            Request::Dial { open, opening } => self.dial(now, open, opening),
+            Request::Listen {
+                listen,
+                channel,
+                answer,
+            } => {
+                let reply = self.stack.user_calls(now, Call::Listen(listen));
+                let port = reply.and_then(|reply| match reply {
+                    Reply::Listener { listener, port } => {
+                        channel.attach(Source::Listener(listener));
+                        self.channels.listeners.insert(listener.0, channel);
+                        Ok((listener, port))
+                    }
+                    _ => Err(CallRefused::Invalid),
+                });
+                let listener = port.ok().map(|(listener, _)| listener);
+                if answer.give(port.map(|(_, port)| port)).is_err()
+                    && let Some(listener) = listener
+                {
+                    self.close_listener(now, listener);
+                }
+            }
+            Request::OpenSocket {
+                open,
+                channel,
+                answer,
+            } => {
+                let reply = self.stack.user_calls(now, Call::OpenSocket(open));
+                let opened = reply.and_then(|reply| match reply {
+                    Reply::Socket { socket, local } => {
+                        channel.attach(Source::Socket(socket));
+                        self.channels.sockets.insert(socket.0, channel);
+                        Ok((socket, local))
+                    }
+                    _ => Err(CallRefused::Invalid),
+                });
+                let socket = opened.ok().map(|(socket, _)| socket);
+                if answer.give(opened.map(|(_, local)| local)).is_err()
+                    && let Some(socket) = socket
+                {
+                    self.channels.sockets.remove(socket.0);
+                    let _ = self.stack.user_calls(now, Call::CloseSocket(socket));
+                }
+            }
+            Request::OpenRaw {
+                local,
+                protocol,
+                channel,
+                answer,
+            } => {
+                let reply = self
+                    .stack
+                    .user_calls(now, Call::OpenRaw { local, protocol });
+                let opened = reply.and_then(|reply| match reply {
+                    Reply::Raw(raw) => {
+                        channel.attach(Source::Raw(raw));
+                        self.channels.raws.insert(raw.0, channel);
+                        Ok(raw)
+                    }
+                    _ => Err(CallRefused::Invalid),
+                });
+                if answer.give(opened.map(|_| ())).is_err()
+                    && let Ok(raw) = opened
+                {
+                    self.channels.raws.remove(raw.0);
+                    let _ = self.stack.user_calls(now, Call::CloseRaw(raw));
+                }
+            }
+            Request::LookUp {
+                look_up,
+                asked,
+                answer,
+            } => match self.stack.user_calls(now, Call::LookUp(look_up)) {
+                Ok(Reply::Lookup(lookup)) => {
+                    self.channels.asked.insert(asked, lookup);
+                    let entry = Asked { asked, answer };
+                    self.channels.lookups.insert(lookup.0, entry);
+                }
+                Ok(_) => drop(answer.give(Err(CallRefused::Invalid))),
+                Err(refused) => drop(answer.give(Err(refused))),
+            },
+            Request::CancelLookUp { asked } => {
+                if let Some(lookup) = self.channels.asked.remove(&asked) {
+                    self.channels.lookups.remove(lookup.0);
+                    let _ = self.stack.user_calls(now, Call::CancelLookUp(lookup));
+                }
+            }
+            Request::Call { call, answer } => {
+                drop(answer.give(self.stack.user_calls(now, call)));
+            }
+            Request::Counters { answer } => self.count(answer),
+            Request::Close => {
+                self.close_everything(now);
+                return GoOn::No;
+            }
+        }
+        GoOn::Yes
+    }
+
+    fn dial(&mut self, now: Instant, open: OpenConnection, opening: Opening) {
+        let Some(stream) = opening.into_stream() else {
+            return;
+        };
+        if stream.is_given_up() {
+            return;
+        }
+        match self.stack.user_calls(now, Call::OpenConnection(open)) {
+            Ok(Reply::Connection { connection, local }) => {
+                stream.attach(Source::Connection(connection), local);
+                self.channels.connections.insert(connection.0, stream);
+                // It may have been given up before it had a name to call attention by.
+                self.attend_connection(now, connection);
+            }
+            Ok(_) => stream.refuse(CallRefused::Invalid),
+            Err(refused) => stream.refuse(refused),
+        }
+    }
+
+    fn count(&self, answer: Answer<NetCounters>) {
+        drop(answer.give(NetCounters {
+            stack: self.stack.counters(),
+            packets_received: self.tally.packets_received,
+            packets_sent: self.tally.packets_sent,
+            device_errors: self.tally.device_errors,
+            turns: self.tally.turns,
+            connections_open: self.channels.connections.len(),
+            listeners_open: self.channels.listeners.len(),
+            sockets_open: self.channels.sockets.len() + self.channels.raws.len(),
+            lookups_open: self.channels.lookups.len(),
+        }));
+    }
+
+    /// The owner closed the `Net`: every connection is aborted.
+    fn close_everything(&mut self, now: Instant) {
+        self.gone = Gone::Closed;
+        for (key, _) in self.channels.connections.iter() {
+            let _ = self.stack.user_calls(
+                now,
+                Call::Release {
+                    connection: ConnectionId(key),
+                    how: Release::Abort,
+                },
+            );
+        }
+    }
+
+    /// Looks at a channel that called for attention.
+    pub(crate) fn attend(&mut self, now: Instant, source: Source) {
+        match source {
+            Source::Connection(connection) => self.attend_connection(now, connection),
+            Source::Listener(listener) => self.attend_listener(now, listener),
+            Source::Socket(socket) => self.attend_socket(now, socket),
+            Source::Raw(raw) => self.attend_raw(now, raw),
+        }
+    }
+
+    fn attend_connection(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(stream) = self.channels.connections.get(connection.0) else {
+            return;
+        };
+        stream.attended();
+        receive(&mut self.stack, stream, now, connection);
+        self.send_and_serve(now, connection);
+    }
+
+    /// Sends what was written, then does what should follow it.
+    fn send_and_serve(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(stream) = self.channels.connections.get(connection.0) else {
+            return;
+        };
+        let wants = stream.wants();
+        if let Some(how @ (Release::Abort | Release::CloseUnread)) = wants.release {
+            // Nothing that waits is worth sending: the peer is reset.
+            self.release(now, connection, how);
+            return;
+        }
+        loop {
+            stream.take_text(&mut self.text);
+            if self.text.is_empty() {
+                break;
+            }
+            let taken = send(
+                &mut self.stack,
+                now,
+                connection,
+                &mut self.text,
+                &mut self.rest,
+            );
+            let all = self.rest.is_empty();
+            stream.text_sent(taken, &mut self.rest);
+            if !all {
+                // `Writable` comes when there is room again.
+                return;
+            }
+        }
+        let shutdown = |stack: &mut Stack, direction| {
+            let _ = stack.user_calls(
+                now,
+                Call::Shutdown {
+                    connection,
+                    direction,
+                },
+            );
+        };
+        // Asked again: the text of a writer that was closed meanwhile is out by now.
+        let wants = stream.wants();
+        if wants.end_read {
+            shutdown(&mut self.stack, Shutdown::Read);
+            stream.read_ended();
+        }
+        if let Some(how) = wants.release
+            && stream.text_is_empty()
+        {
+            self.release(now, connection, how);
+        } else if wants.end_write && stream.text_is_empty() {
+            shutdown(&mut self.stack, Shutdown::Write);
+            stream.write_ended();
+        }
+    }
+
+    fn release(&mut self, now: Instant, connection: ConnectionId, how: Release) {
+        if let Some(stream) = self.channels.connections.remove(connection.0) {
+            stream.released();
+        }
+        let call = Call::Release { connection, how };
+        if self.stack.user_calls(now, call).is_ok() {
+            self.channels.leaving.insert(connection.0, ());
+        }
+    }
+
+    fn attend_listener(&mut self, now: Instant, listener: ListenerId) {
+        let Some(channel) = self.channels.listeners.get(listener.0) else {
+            return;
+        };
+        channel.attended();
+        if channel.take_close() {
+            self.close_listener(now, listener);
+            return;
+        }
+        let channel = Arc::clone(channel);
+        self.accept(now, listener, &channel);
+    }
+
+    fn close_listener(&mut self, now: Instant, listener: ListenerId) {
+        self.channels.listeners.remove(listener.0);
+        let _ = self.stack.user_calls(now, Call::CloseListener(listener));
+    }
+
+    /// Takes connections from the stack's accept queue while there is room for them.
+    fn accept(&mut self, now: Instant, listener: ListenerId, channel: &Acceptor<Arrival>) {
+        while channel.room() > 0 {
+            let reply = self.stack.user_calls(now, Call::Accept(listener));
+            let Ok(Reply::Accepted(Some(accepted))) = reply else {
+                return;
+            };
+            let connection = accepted.connection;
+            let stream = Arc::new(Stream::open(self.stream_limits, self.attention()));
+            stream.attach(Source::Connection(connection), accepted.local);
+            // Text, or the end of the stream, may have come before.
+            receive(&mut self.stack, &stream, now, connection);
+            let arrival = Arrival::new(Arc::clone(&stream), accepted.local, accepted.remote);
+            self.channels.connections.insert(connection.0, stream);
+            // A listener that was closed hands it back, and dropping it resets the connection.
+            drop(channel.deliver(arrival));
+        }
+    }
+
+    fn attend_socket(&mut self, now: Instant, socket: SocketId) {
+        let Some(channel) = self.channels.sockets.get(socket.0) else {
+            return;
+        };
+        channel.attended();
+        send_datagrams(&mut self.stack, channel, now, |datagram| {
+            Call::SendDatagram { socket, datagram }
+        });
+        if channel.take_close() {
+            self.channels.sockets.remove(socket.0);
+            let _ = self.stack.user_calls(now, Call::CloseSocket(socket));
+            return;
+        }
+        receive_datagrams(&mut self.stack, channel, now, || {
+            Call::ReceiveDatagram(socket)
+        });
+    }
+
+    fn attend_raw(&mut self, now: Instant, raw: RawId) {
+        let Some(channel) = self.channels.raws.get(raw.0) else {
+            return;
+        };
+        channel.attended();
+        send_datagrams(&mut self.stack, channel, now, |datagram| Call::SendRaw {
+            socket: raw,
+            datagram,
+        });
+        if channel.take_close() {
+            self.channels.raws.remove(raw.0);
+            let _ = self.stack.user_calls(now, Call::CloseRaw(raw));
+            return;
+        }
+        receive_datagrams(&mut self.stack, channel, now, || Call::ReceiveRaw(raw));
+    }
+
+    /// Passes on what the stack has to say.
+    pub(crate) fn event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Established(connection) => {
+                if let Some(stream) = self.channels.connections.get(connection.0) {
+                    stream.established();
+                }
+            }
+            Event::Acceptable(listener) => {
+                if let Some(channel) = self.channels.listeners.get(listener.0) {
+                    let channel = Arc::clone(channel);
+                    self.accept(now, listener, &channel);
+                }
+            }
+            Event::Readable(connection) => {
+                if let Some(stream) = self.channels.connections.get(connection.0) {
+                    receive(&mut self.stack, stream, now, connection);
+                }
+            }
+            Event::Writable(connection) => self.send_and_serve(now, connection),
+            Event::Failed { connection, error } => {
+                if let Some(stream) = self.channels.connections.get(connection.0) {
+                    // What was received before it failed is the application's.
+                    receive(&mut self.stack, stream, now, connection);
+                    stream.fail(error);
+                }
+                // Somebody may be waiting for the text to go before it is released.
+                self.send_and_serve(now, connection);
+            }
+            // In line, and asked for by STATUS; soft errors likewise.
+            Event::Urgent(_) | Event::Soft { .. } => {}
+            Event::Released(connection) => {
+                self.channels.leaving.remove(connection.0);
+                self.channels.connections.remove(connection.0);
+            }
+            Event::DatagramArrived(socket) => {
+                if let Some(channel) = self.channels.sockets.get(socket.0) {
+                    receive_datagrams(&mut self.stack, channel, now, || {
+                        Call::ReceiveDatagram(socket)
+                    });
+                }
+            }
+            Event::RawArrived(raw) => {
+                if let Some(channel) = self.channels.raws.get(raw.0) {
+                    receive_datagrams(&mut self.stack, channel, now, || Call::ReceiveRaw(raw));
+                }
+            }
+            Event::LookedUp(looked_up) => looked_up_arrives(&mut self.channels, looked_up),
+        }
+    }
+}
+
+fn looked_up_arrives(channels: &mut Channels, looked_up: LookedUp) {
+    if let Some(Asked { asked, answer }) = channels.lookups.remove(looked_up.lookup.0) {
+        channels.asked.remove(&asked);
+        drop(answer.give(Ok(looked_up)));
+    }
+}
+
+/// RECEIVE while there is both room and text.
+fn receive(stack: &mut Stack, stream: &Stream, now: Instant, connection: ConnectionId) {
+    loop {
+        let room = stream.receive_room();
+        if room == 0 {
+            return;
+        }
+        let reply = stack.user_calls(
+            now,
+            Call::Receive {
+                connection,
+                octets_max: room,
+            },
+        );
+        let Ok(Reply::Received(received)) = reply else {
+            return;
+        };
+        let octets: usize = received.slices.iter().map(|slice| slice.len()).sum();
+        if octets == 0 && !received.end_of_stream {
+            return;
+        }
+        if received.end_of_stream {
+            stream.deliver(received.slices, EndOfStream::Reached);
+            return;
+        }
+        stream.deliver(received.slices, EndOfStream::NotYet);
+        if octets < room {
+            return;
+        }
+    }
+}
+
+/// SEND of all slices of `text`; what the stack has no room for goes to `rest`. Gives the octets
+/// that are off the channel's hands.
+fn send(
+    stack: &mut Stack,
+    now: Instant,
+    connection: ConnectionId,
+    text: &mut Vec<bytes::Bytes>,
+    rest: &mut Vec<bytes::Bytes>,
+) -> usize {
+    let mut taken = 0;
+    for mut octets in text.drain(..) {
+        if !rest.is_empty() {
+            rest.push(octets);
+            continue;
+        }
+        let call = Call::Send {
+            connection,
+            octets: octets.clone(),
+        };
+        match stack.user_calls(now, call) {
+            Ok(Reply::Sent(sent)) => {
+                let sent = sent.min(octets.len());
+                taken += sent;
+                if sent < octets.len() {
+                    rest.push(octets.split_off(sent));
+                }
+            }
+            // The connection is over; its failure is told by an event, the text goes nowhere.
+            Ok(_) | Err(_) => taken += octets.len(),
+        }
+    }
+    taken
+}
+
+/// Takes datagrams from the stack while there is room for them.
+fn receive_datagrams(
+    stack: &mut Stack,
+    channel: &DatagramChannel,
+    now: Instant,
+    call: impl Fn() -> Call,
+) {
+    while channel.has_room() {
+        match stack.user_calls(now, call()) {
+            Ok(Reply::Datagram(Some(datagram))) => channel.deliver(canonical(datagram)),
+            Err(CallRefused::Pending(error)) => channel.fail(Failure::Socket(error)),
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+/// A peer of an IPv6 socket that speaks IPv4 is shown as IPv4.
+fn canonical(mut datagram: ReceivedDatagram) -> ReceivedDatagram {
+    datagram.remote.set_ip(datagram.remote.ip().to_canonical());
+    datagram
+}
+
+/// Hands departing datagrams to the stack, and its verdicts to those who wait for them.
+fn send_datagrams(
+    stack: &mut Stack,
+    channel: &DatagramChannel,
+    now: Instant,
+    call: impl Fn(SendDatagram) -> Call,
+) {
+    for departing in channel.take_departing() {
+        let mut verdict = stack.user_calls(now, call(departing.datagram.clone()));
+        if let (Err(CallRefused::Pending(error)), None) = (&verdict, &departing.answer) {
+            // The error of an earlier datagram is told, and this one is tried again.
+            channel.fail(Failure::Socket(*error));
+            verdict = stack.user_calls(now, call(departing.datagram));
+        }
+        match (departing.answer, verdict) {
+            (Some(answer), verdict) => drop(answer.give(verdict.map(|_| ()))),
+            (None, Ok(_)) => {}
+            (None, Err(CallRefused::Pending(error))) => channel.fail(Failure::Socket(error)),
+            (None, Err(refused)) => channel.fail(Failure::Refused(refused)),
+        }
+    }
+}

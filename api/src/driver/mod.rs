@@ -1,0 +1,16 @@
+//! The packet thread: the only place where the stack, the device and the channels meet.
+//!
+//! [`turn`] is one turn as a function of its arguments, [`deliver`] moves octets between the stack
+//! and the channels, [`thread`] is the only endless loop of the crate. Application threads reach
+//! all of it through [`request`]s in the mailbox, and never call into it.
+
+pub(crate) mod clock;
+pub(crate) mod deliver;
+pub(crate) mod desk;
+pub(crate) mod request;
+pub(crate) mod slots;
+pub(crate) mod thread;
+pub(crate) mod turn;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! What an application thread can ask of the packet thread, as plain data with a way to answer.
+//!
+//! `net.rs` and its neighbours post these into the mailbox; `deliver.rs` carries them out. What
+//! belongs to an open connection (text, close, room) is not here: its channel calls for attention.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sidestep_stack::call::{Listen, Local, LookUp, OpenConnection, OpenSocket};
+use sidestep_stack::event::LookedUp;
+use sidestep_stack::wire::protocol::Protocol;
+use sidestep_stack::{Call, CallRefused, Reply};
+
+use crate::channel::accept::Acceptor;
+use crate::channel::datagram::DatagramChannel;
+use crate::channel::failure::Gone;
+use crate::channel::stream::Stream;
+use crate::channel::ticket::Answer;
+use crate::net::NetCounters;
+
+/// A connection that the stack has accepted and the application has not, yet.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    stream: Option<Arc<Stream>>,
+    /// Our end.
+    pub(crate) local: SocketAddr,
+    /// The peer's end.
+    pub(crate) remote: SocketAddr,
+}
+
+impl Arrival {
+    pub(crate) fn new(stream: Arc<Stream>, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            stream: Some(stream),
+            local,
+            remote,
+        }
+    }
+
+    /// Accepts it: from now on the caller must close it.
+    pub(crate) fn into_stream(mut self) -> Option<Arc<Stream>> {
+        self.stream.take()
+    }
+}
+
+/// Nobody accepted it: the peer is told by a reset, as if the listener had been closed earlier.
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            let _ = stream.abort();
+        }
+    }
+}
+
+/// A stream whose connection is to be opened. Dropped before that, it tells whoever waits.
+#[derive(Debug)]
+pub(crate) struct Opening(Option<Arc<Stream>>);
+
+impl Opening {
+    pub(crate) fn new(stream: Arc<Stream>) -> Self {
+        Self(Some(stream))
+    }
+
+    /// From now on the caller must tell how it goes.
+    pub(crate) fn into_stream(mut self) -> Option<Arc<Stream>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        if let Some(stream) = self.0.take() {
+            stream.die(Gone::Died);
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// OPEN, active. The stream tells how it goes.
+    Dial {
+        open: OpenConnection,
+        opening: Opening,
+    },
+    /// OPEN, passive; the answer is the port.
+    Listen {
+        listen: Listen,
+        channel: Arc<Acceptor<Arrival>>,
+        answer: Answer<Result<u16, CallRefused>>,
+    },
+    /// A UDP socket; the answer is its own end.
+    OpenSocket {
+        open: OpenSocket,
+        channel: Arc<DatagramChannel>,
+        answer: Answer<Result<SocketAddr, CallRefused>>,
+    },
+    /// A raw socket.
+    OpenRaw {
+        local: Local,
+        protocol: Protocol,
+        channel: Arc<DatagramChannel>,
+        answer: Answer<Result<(), CallRefused>>,
+    },
+    /// A name; the answer comes when the look-up has ended. `asked` names it for `CancelLookUp`.
+    LookUp {
+        look_up: LookUp,
+        asked: u64,
+        answer: Answer<Result<LookedUp, CallRefused>>,
+    },
+    /// Nobody waits for this look-up any more.
+    CancelLookUp { asked: u64 },
+    /// A call whose reply is the answer: settings, STATUS.
+    Call {
+        call: Call,
+        answer: Answer<Result<Reply, CallRefused>>,
+    },
+    /// What was counted so far.
+    Counters { answer: Answer<NetCounters> },
+    /// The end of everything, at once.
+    Close,
+}

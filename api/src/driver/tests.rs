@@ -1,0 +1,1 @@
+//! Turns with devices that misbehave, and the end of the thread.

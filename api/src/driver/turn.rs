@@ -1,0 +1,191 @@
+//! One turn: a batch of packets in, what the application wants, time, news, packets out.
+//!
+//! A function of the desk, the device and the moment; `thread.rs` calls it in a loop, and tests
+//! call it with devices that misbehave. It never waits. Output is pulled after the whole batch came
+//! in, so one acknowledgment answers all of it.
+
+use std::io;
+
+use sidestep_stack::Instant;
+
+use super::deliver::GoOn;
+use super::desk::Desk;
+use crate::device::{Device, is_gone};
+
+/// So many packets come in before anything else is done.
+pub(crate) const BATCH_PACKETS_MAX: usize = 64;
+
+/// So many batches leave before the next ones are let in.
+const BATCHES_OUT_MAX: usize = 4;
+
+/// What a turn came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Turned {
+    /// Whether anything was done: if so, there may be more.
+    pub(crate) work: Work,
+    /// How the device took it.
+    pub(crate) device: DeviceState,
+}
+
+/// Whether a turn did anything.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Work {
+    /// It did.
+    Some,
+    /// There was nothing to do.
+    None,
+}
+
+/// How the device is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DeviceState {
+    /// It took what there was.
+    Ready,
+    /// Packets wait for room.
+    Full,
+    /// It failed, but may recover.
+    Failing,
+}
+
+/// Why there is no next turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TheEnd {
+    /// The device is gone.
+    DeviceGone,
+    /// The owner closed the `Net`.
+    Closed,
+}
+
+/// Takes one turn at `now`.
+pub(crate) fn turn(
+    desk: &mut Desk,
+    device: &mut dyn Device,
+    now: Instant,
+) -> Result<Turned, TheEnd> {
+    desk.tally.turns += 1;
+    let mut state = DeviceState::Ready;
+    let mut work = Work::None;
+
+    let received = device.receive(&mut desk.arrived, BATCH_PACKETS_MAX);
+    note(desk, received, &mut state)?;
+    if !desk.arrived.is_empty() {
+        work = Work::Some;
+        desk.tally.packets_received += desk.arrived.len() as u64;
+        let mut arrived = std::mem::take(&mut desk.arrived);
+        for packet in arrived.drain(..) {
+            desk.stack.packet_arrives(now, packet);
+        }
+        desk.arrived = arrived;
+    }
+
+    if take_mail(desk, now, &mut work) == GoOn::No {
+        // The last words: resets to those who were connected.
+        let _ = transmit(desk, device, now, &mut state, &mut work);
+        return Err(TheEnd::Closed);
+    }
+    desk.stack.time_passes(now);
+    tell_news(desk, now, &mut work);
+    transmit(desk, device, now, &mut state, &mut work)?;
+    // Packets to ourselves arrive while packets are pulled.
+    tell_news(desk, now, &mut work);
+    Ok(Turned {
+        work,
+        device: state,
+    })
+}
+
+/// Requests, then the channels that called for attention.
+fn take_mail(desk: &mut Desk, now: Instant, work: &mut Work) -> GoOn {
+    let mut mail = std::mem::take(&mut desk.mail);
+    desk.mailbox.take(&mut mail);
+    if mail.farewell && desk.farewell_since.is_none() {
+        desk.farewell_since = Some(now);
+    }
+    let mut verdict = GoOn::Yes;
+    while let Some(request) = mail.requests.pop_front() {
+        *work = Work::Some;
+        if desk.carry_out(now, request) == GoOn::No {
+            verdict = GoOn::No;
+            break;
+        }
+    }
+    if verdict == GoOn::Yes {
+        while let Some(source) = mail.attention.pop_front() {
+            *work = Work::Some;
+            desk.attend(now, source);
+        }
+    }
+    mail.requests.clear();
+    mail.attention.clear();
+    desk.mail = mail;
+    verdict
+}
+
+fn tell_news(desk: &mut Desk, now: Instant, work: &mut Work) {
+    while let Some(event) = desk.stack.next_event() {
+        *work = Work::Some;
+        desk.event(now, event);
+    }
+}
+
+/// Pulls packets and hands them to the device, until there are none or it is full.
+fn transmit(
+    desk: &mut Desk,
+    device: &mut dyn Device,
+    now: Instant,
+    state: &mut DeviceState,
+    work: &mut Work,
+) -> Result<(), TheEnd> {
+    for _ in 0..BATCHES_OUT_MAX {
+        let mut pulled_all = false;
+        while desk.departing.len() < BATCH_PACKETS_MAX {
+            match desk.stack.next_packet(now) {
+                Some(packet) => desk.departing.push_back(packet),
+                None => {
+                    pulled_all = true;
+                    break;
+                }
+            }
+        }
+        let waiting = desk.departing.len();
+        if waiting == 0 {
+            return Ok(());
+        }
+        let transmitted = device.transmit(&mut desk.departing);
+        let sent = waiting - desk.departing.len();
+        desk.tally.packets_sent += sent as u64;
+        if sent > 0 {
+            *work = Work::Some;
+        }
+        note(desk, transmitted, state)?;
+        if *state != DeviceState::Ready {
+            return Ok(());
+        }
+        if !desk.departing.is_empty() {
+            *state = DeviceState::Full;
+            return Ok(());
+        }
+        if pulled_all {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Counts a device's error; ends the thread if the device is gone.
+fn note(desk: &mut Desk, outcome: io::Result<()>, state: &mut DeviceState) -> Result<(), TheEnd> {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        Err(error) if is_gone(&error) => {
+            desk.device_failed();
+            Err(TheEnd::DeviceGone)
+        }
+        Err(_) => {
+            desk.device_failed();
+            *state = DeviceState::Failing;
+            Ok(())
+        }
+    }
+}

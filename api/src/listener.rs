@@ -1,0 +1,412 @@
+//! Listeners: [`TCPListener`], the trait [`Listener`] and [`AnyListener`], and how they are made.
+//!
+//! The wildcard rules are Linux's (go-net §1.5): an empty host, 0.0.0.0 and `::` under `tcp` all
+//! listen on both families. Connections that are aborted before they are accepted never show.
+
+use std::fmt::Debug;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use sidestep_stack::call::{Families, Listen, Local};
+
+use crate::address::Network;
+use crate::address::{self, Purpose, Target};
+use crate::channel::accept::Acceptor;
+use crate::channel::failure::Failure;
+use crate::channel::ticket;
+use crate::conn::{AnyConn, TCPConn, default_options};
+use crate::conn_io::cause;
+use crate::deadline::Deadline;
+use crate::driver::request::{Arrival, Request};
+use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
+use crate::host::{self, HostListener};
+use crate::net::{Backend, Net, Shared};
+use crate::{NetAddr, TCPAddr};
+
+/// Connections that may wait to be accepted, as Linux's `somaxconn`.
+const BACKLOG: usize = 4_096;
+
+/// So many of them are taken from the stack before anybody asks, so that a busy `accept` need not
+/// wait for the packet thread.
+const ACCEPT_AHEAD: usize = 128;
+
+/// What waits for connections, whatever the network: Go's `net.Listener`.
+#[doc(alias = "net.Listener")]
+pub trait Listener: Debug + Send + Sync {
+    /// The next connection, waited for.
+    ///
+    /// # Errors
+    ///
+    /// With op `accept`: `Closed`, also if it is closed meanwhile; a deadline.
+    #[doc(alias = "Accept")]
+    fn accept(&self) -> Result<AnyConn, OpError>;
+
+    /// Ends it: every `accept` fails with `Closed`. Connections that were accepted live on.
+    ///
+    /// # Errors
+    ///
+    /// With op `close`: it was closed before.
+    #[doc(alias = "Close")]
+    fn close(&self) -> Result<(), OpError>;
+
+    /// Where it listens; known after `close` as well.
+    #[doc(alias = "Addr")]
+    fn addr(&self) -> NetAddr;
+}
+
+/// Waits for TCP connections. Clones are the same listener, closed when the last one is dropped.
+#[derive(Clone, Debug)]
+#[doc(alias = "net.TCPListener")]
+pub struct TCPListener(Arc<Inner>);
+
+#[derive(Debug)]
+enum Inner {
+    Stack(StackListener),
+    Host(HostListener),
+}
+
+#[derive(Debug)]
+struct StackListener {
+    channel: Arc<Acceptor<Arrival>>,
+    network: Network,
+    local: TCPAddr,
+    shared: Arc<Shared>,
+}
+
+impl Drop for StackListener {
+    fn drop(&mut self) {
+        let _ = self.channel.close();
+    }
+}
+
+impl StackListener {
+    fn failed(&self, op: Op, failure: Failure) -> OpError {
+        OpError::new(op, self.network.as_str(), cause(failure, SysCall::Accept))
+            .with_addr(NetAddr::TCP(self.local.clone()))
+    }
+
+    fn accept(&self) -> Result<TCPConn, Failure> {
+        loop {
+            let arrival = self.channel.accept()?;
+            let (local, remote) = (arrival.local, arrival.remote);
+            if let Some(stream) = arrival.into_stream() {
+                return Ok(TCPConn::of_stack(
+                    stream,
+                    self.network,
+                    local,
+                    TCPAddr::from(remote),
+                    Arc::clone(&self.shared),
+                ));
+            }
+        }
+    }
+}
+
+impl TCPListener {
+    /// The next connection, waited for until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// With op `accept`: `Closed`, also if it is closed meanwhile; `Timeout`.
+    #[doc(alias = "AcceptTCP")]
+    pub fn accept_tcp(&self) -> Result<TCPConn, OpError> {
+        match &*self.0 {
+            Inner::Stack(listener) => listener
+                .accept()
+                .map_err(|failure| listener.failed(Op::Accept, failure)),
+            Inner::Host(listener) => listener.accept().map(TCPConn::of_host),
+        }
+    }
+
+    /// As [`accept_tcp`](Self::accept_tcp), in the type that all networks share.
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept_tcp`](Self::accept_tcp).
+    #[doc(alias = "Accept")]
+    pub fn accept(&self) -> Result<AnyConn, OpError> {
+        self.accept_tcp().map(AnyConn::TCP)
+    }
+
+    /// Connections as they come; ends once the listener is closed.
+    pub fn incoming(&self) -> impl Iterator<Item = Result<TCPConn, OpError>> + '_ {
+        std::iter::from_fn(|| match self.accept_tcp() {
+            Err(error) if error.is_closed() => None,
+            outcome => Some(outcome),
+        })
+    }
+
+    /// Sets the deadline of `accept`, of one that waits now as well.
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: it is closed.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(listener) => listener
+                .channel
+                .set_deadline(deadline.into())
+                .map_err(|failure| listener.failed(Op::Set, failure)),
+            Inner::Host(listener) => listener.set_deadline(deadline),
+        }
+    }
+
+    /// Ends it: every `accept` fails with `Closed`; connections that were accepted live on, those
+    /// that were not are reset.
+    ///
+    /// # Errors
+    ///
+    /// With op `close`: it was closed before.
+    #[doc(alias = "Close")]
+    pub fn close(&self) -> Result<(), OpError> {
+        match &*self.0 {
+            Inner::Stack(listener) => listener
+                .channel
+                .close()
+                .map_err(|failure| listener.failed(Op::Close, failure)),
+            Inner::Host(listener) => listener.close(),
+        }
+    }
+
+    /// Where it listens; known after `close` as well.
+    #[doc(alias = "Addr")]
+    pub fn addr(&self) -> &TCPAddr {
+        match &*self.0 {
+            Inner::Stack(listener) => &listener.local,
+            Inner::Host(listener) => listener.addr(),
+        }
+    }
+}
+
+impl Listener for TCPListener {
+    fn accept(&self) -> Result<AnyConn, OpError> {
+        Self::accept(self)
+    }
+
+    fn close(&self) -> Result<(), OpError> {
+        Self::close(self)
+    }
+
+    fn addr(&self) -> NetAddr {
+        NetAddr::TCP(Self::addr(self).clone())
+    }
+}
+
+/// A listener of any network: what `listen` gives. Clones are the same listener.
+#[derive(Clone, Debug)]
+#[doc(alias = "net.Listener")]
+#[non_exhaustive]
+pub enum AnyListener {
+    /// For TCP connections.
+    TCP(TCPListener),
+}
+
+impl AnyListener {
+    /// See [`TCPListener::accept_tcp`].
+    ///
+    /// # Errors
+    ///
+    /// With op `accept`.
+    #[doc(alias = "Accept")]
+    pub fn accept(&self) -> Result<AnyConn, OpError> {
+        match self {
+            Self::TCP(listener) => listener.accept(),
+        }
+    }
+
+    /// Connections as they come; ends once the listener is closed.
+    pub fn incoming(&self) -> impl Iterator<Item = Result<AnyConn, OpError>> + '_ {
+        let Self::TCP(listener) = self;
+        listener.incoming().map(|conn| conn.map(AnyConn::TCP))
+    }
+
+    /// See [`TCPListener::set_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        match self {
+            Self::TCP(listener) => listener.set_deadline(deadline),
+        }
+    }
+
+    /// See [`TCPListener::close`].
+    ///
+    /// # Errors
+    ///
+    /// With op `close`.
+    #[doc(alias = "Close")]
+    pub fn close(&self) -> Result<(), OpError> {
+        match self {
+            Self::TCP(listener) => listener.close(),
+        }
+    }
+
+    /// Where it listens; known after `close` as well.
+    #[doc(alias = "Addr")]
+    pub fn addr(&self) -> NetAddr {
+        match self {
+            Self::TCP(listener) => NetAddr::TCP(listener.addr().clone()),
+        }
+    }
+
+    /// The TCP listener, if it is one.
+    pub const fn as_tcp(&self) -> Option<&TCPListener> {
+        match self {
+            Self::TCP(listener) => Some(listener),
+        }
+    }
+}
+
+impl Listener for AnyListener {
+    fn accept(&self) -> Result<AnyConn, OpError> {
+        Self::accept(self)
+    }
+
+    fn close(&self) -> Result<(), OpError> {
+        Self::close(self)
+    }
+
+    fn addr(&self) -> NetAddr {
+        Self::addr(self)
+    }
+}
+
+impl From<TCPListener> for AnyListener {
+    fn from(listener: TCPListener) -> Self {
+        Self::TCP(listener)
+    }
+}
+
+impl Net {
+    /// Listens on `tcp`, `tcp4` or `tcp6` at `address`: `host:port`, where port 0 or none lets the
+    /// stack choose one, and an empty host, 0.0.0.0 or `::` means all addresses. A host that is a
+    /// name is looked up, and one of its addresses is used, IPv4 preferred.
+    ///
+    /// # Errors
+    ///
+    /// With op `listen`: an unknown network, an address that says nothing, `EADDRINUSE`,
+    /// `EADDRNOTAVAIL`, or what the look-up met.
+    #[doc(alias = "Listen")]
+    pub fn listen(&self, network: &str, address: &str) -> Result<AnyListener, OpError> {
+        let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
+        let parsed = Network::parse(network).map_err(failed)?;
+        let target = Target::parse(parsed, address, Purpose::Listen).map_err(failed)?;
+        if !matches!(parsed, Network::TCP(_)) {
+            return Err(unexpected_type(network, address));
+        }
+        let found = self.find(&target, Deadline::NONE).map_err(failed)?;
+        let one = target
+            .one_address(&found)
+            .map_err(|error| failed(error.into()))?;
+        let local = TCPAddr {
+            ip: one.as_ref().map(|(ip, _)| *ip),
+            port: target.port,
+            zone: one.map(|(_, zone)| zone).unwrap_or_default(),
+        };
+        self.listen_on(parsed, &local).map(AnyListener::TCP)
+    }
+
+    /// Listens on `tcp`, `tcp4` or `tcp6` at `local`; `None` is a port of the stack's choice on all
+    /// addresses.
+    ///
+    /// # Errors
+    ///
+    /// As for [`listen`](Self::listen).
+    #[doc(alias = "ListenTCP")]
+    pub fn listen_tcp(
+        &self,
+        network: &str,
+        local: Option<&TCPAddr>,
+    ) -> Result<TCPListener, OpError> {
+        let parsed = Network::parse(network)
+            .map_err(|cause| OpError::new(Op::Listen, network.to_owned(), cause))?;
+        if !matches!(parsed, Network::TCP(_)) {
+            return Err(unknown_network(Op::Listen, network));
+        }
+        self.listen_on(parsed, local.unwrap_or(&TCPAddr::default()))
+    }
+
+    fn listen_on(&self, network: Network, local: &TCPAddr) -> Result<TCPListener, OpError> {
+        let shared = match &self.0 {
+            Backend::Stack(shared) => shared,
+            Backend::Host => {
+                return host::listen_tcp(network, local, Some(BACKLOG))
+                    .map(|listener| TCPListener(Arc::new(Inner::Host(listener))));
+            }
+        };
+        let failed = |cause: Cause| {
+            OpError::new(Op::Listen, network.as_str(), cause).with_addr(NetAddr::TCP(local.clone()))
+        };
+        if let Some(ip) = local.ip
+            && !ip.is_unspecified()
+            && !network.carries(ip)
+        {
+            return Err(failed(
+                AddrError::new(AddrErrorKind::NoSuitableAddress, &ip.to_string()).into(),
+            ));
+        }
+        let bound = address::local(network, local.ip, local.port);
+        let channel = Arc::new(Acceptor::new(ACCEPT_AHEAD, shared.attention()));
+        let (ticket, answer) = ticket::pair();
+        let listen = Listen {
+            local: bound,
+            // What is taken ahead counts as waiting, too.
+            backlog: Some(BACKLOG - ACCEPT_AHEAD),
+            options: default_options(),
+        };
+        let port = shared
+            .mailbox
+            .post(
+                Request::Listen {
+                    listen,
+                    channel: Arc::clone(&channel),
+                    answer,
+                },
+                Deadline::NONE,
+            )
+            .and_then(|()| ticket.wait(Deadline::NONE))
+            .and_then(|answer| answer.map_err(Failure::Refused))
+            .map_err(|failure| failed(cause(failure, SysCall::Bind)))?;
+        Ok(TCPListener(Arc::new(Inner::Stack(StackListener {
+            channel,
+            network,
+            local: TCPAddr {
+                ip: Some(shown_ip(&bound)),
+                port,
+                zone: local.zone.clone(),
+            },
+            shared: Arc::clone(shared),
+        }))))
+    }
+}
+
+/// The IP that a bound end is shown with: `::` stands for both families.
+pub(crate) fn shown_ip(local: &Local) -> IpAddr {
+    match (local.address, local.families) {
+        (Some(ip), _) => ip,
+        (None, Families::V4) => Ipv4Addr::UNSPECIFIED.into(),
+        (None, Families::Both | Families::V6) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// The network is known, but nothing of this kind can be done on it.
+fn unexpected_type(network: &str, address: &str) -> OpError {
+    OpError::new(
+        Op::Listen,
+        network.to_owned(),
+        AddrError::new(AddrErrorKind::UnexpectedAddressType, address),
+    )
+}
+
+/// A typed call with the name of another network.
+pub(crate) fn unknown_network(op: Op, network: &str) -> OpError {
+    OpError::new(
+        op,
+        network.to_owned(),
+        crate::error::UnknownNetworkError(network.into()),
+    )
+}

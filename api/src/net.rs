@@ -1,0 +1,299 @@
+//! The handle of a network: a stack with its packet thread, or the host's kernel.
+//!
+//! Everything begins at a [`Net`]; the free functions of the crate use the one that the thread has
+//! entered, else the one that is installed. What a call does is in `dial.rs`, `listener.rs`,
+//! `udp.rs`, `ip.rs` and `lookup.rs`.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+
+use parking_lot::{Mutex, RwLock};
+use sidestep_stack::Counters;
+use sidestep_stack::call::ResolverSettings;
+use sidestep_stack::{Call, CallRefused, Reply};
+
+use crate::channel::datagram::DatagramLimits;
+use crate::channel::failure::{Attention, Failure, StreamLimits};
+use crate::channel::mailbox::Mailbox;
+use crate::channel::ticket;
+use crate::deadline::Deadline;
+use crate::device::memory::{MemoryOptions, cable};
+use crate::driver::request::Request;
+use crate::error::{Cause, Op, OpError};
+use crate::options::{NetOptions, StartError};
+
+/// A network to dial and listen on: a userspace stack of its own, or the host's kernel.
+///
+/// It is a cheap handle: clones are the same network. The packet thread ends once the last handle,
+/// connection, listener and socket is dropped; what was written before still goes out, for up to
+/// [`NetOptions::farewell`].
+///
+/// ```
+/// use sidestep::Net;
+///
+/// let (here, there) = Net::memory_pair()?;
+/// let listener = there.listen("tcp", "192.0.2.2:7")?;
+/// let conn = here.dial("tcp", "192.0.2.2:7")?;
+/// let accepted = listener.accept()?;
+/// conn.write(b"hello")?;
+/// let mut octets = [0; 5];
+/// assert_eq!(accepted.read(&mut octets)?, 5);
+/// assert_eq!(&octets, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Net(pub(crate) Backend);
+
+/// Who serves a network.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    /// The packet thread and its stack.
+    Stack(Arc<Shared>),
+    /// The host's kernel.
+    Host,
+}
+
+/// What all handles of one stack share. When it is dropped, the thread ends.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) mailbox: Arc<Mailbox<Request>>,
+    pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) stream_limits: StreamLimits,
+    pub(crate) datagram_limits: DatagramLimits,
+    pub(crate) lookups_asked: AtomicU64,
+}
+
+impl Shared {
+    /// Where channels call for attention.
+    pub(crate) fn attention(&self) -> Arc<dyn Attention> {
+        Arc::clone(&self.mailbox) as Arc<dyn Attention>
+    }
+
+    /// Has the packet thread make a call, and waits for the reply.
+    pub(crate) fn call(&self, call: Call, deadline: Deadline) -> Result<Reply, Failure> {
+        let (ticket, answer) = ticket::pair();
+        self.mailbox
+            .post(Request::Call { call, answer }, deadline)?;
+        ticket.wait(deadline)?.map_err(Failure::Refused)
+    }
+
+    /// Waits until the packet thread has ended.
+    fn join(&self) {
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // A thread that panicked has said so, and everybody was told through the channels.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.mailbox.say_farewell();
+        self.join();
+    }
+}
+
+/// How much of everything there is, and how often things happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NetCounters {
+    /// What the stack counts: packets, discards by reason, connections in any state.
+    pub stack: Counters,
+    /// Packets that the device delivered.
+    pub packets_received: u64,
+    /// Packets that the device took.
+    pub packets_sent: u64,
+    /// Errors of the device.
+    pub device_errors: u64,
+    /// Turns of the packet thread.
+    pub turns: u64,
+    /// Connections that somebody holds, or whose text is still on its way to the stack.
+    pub connections_open: usize,
+    /// Listeners that somebody holds.
+    pub listeners_open: usize,
+    /// UDP and raw sockets that somebody holds.
+    pub sockets_open: usize,
+    /// Look-ups that somebody waits for.
+    pub lookups_open: usize,
+}
+
+impl Net {
+    /// Begins a network with a stack of its own.
+    pub fn builder() -> NetOptions {
+        NetOptions::new()
+    }
+
+    /// The host's kernel behind the same calls: the oracle of the contract's tests, and a switch for
+    /// users. It has no packet thread and nothing to close.
+    pub fn host() -> Self {
+        Self(Backend::Host)
+    }
+
+    /// Two stacks joined by a cable in memory: 192.0.2.1 and 2001:db8::1, 192.0.2.2 and
+    /// 2001:db8::2. They need no rights and touch nothing of the host.
+    ///
+    /// # Errors
+    ///
+    /// As for [`NetOptions::start`].
+    pub fn memory_pair() -> Result<(Self, Self), StartError> {
+        Self::memory_pair_with(MemoryOptions::default(), NetOptions::new, NetOptions::new)
+    }
+
+    /// As [`memory_pair`](Self::memory_pair), with a cable and options of your own; device,
+    /// addresses and an empty resolver are added to them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`NetOptions::start`].
+    pub fn memory_pair_with(
+        options: MemoryOptions,
+        first: impl FnOnce() -> NetOptions,
+        second: impl FnOnce() -> NetOptions,
+    ) -> Result<(Self, Self), StartError> {
+        let (one, other) = cable(options)?;
+        let start = |options: NetOptions, device, host: u8| {
+            options
+                .device(device)
+                .address([192, 0, 2, host].into(), 24)
+                .address([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host)].into(), 64)
+                .resolver_if_none(ResolverSettings::default())
+                .start()
+        };
+        Ok((start(first(), one, 1)?, start(second(), other, 2)?))
+    }
+
+    /// Makes this the network of the crate's free functions, for this thread, until the guard is
+    /// dropped. Guards nest.
+    pub fn enter(&self) -> Entered {
+        ENTERED.with_borrow_mut(|entered| entered.push(self.clone()));
+        Entered {
+            stays_on_its_thread: PhantomData,
+        }
+    }
+
+    /// Makes this the network of the crate's free functions, for all threads that have entered
+    /// none. Gives the one that was installed before.
+    pub fn install(&self) -> Option<Self> {
+        INSTALLED.write().replace(self.clone())
+    }
+
+    /// Takes the installed network away again.
+    pub fn uninstall() -> Option<Self> {
+        INSTALLED.write().take()
+    }
+
+    /// The installed network.
+    pub fn installed() -> Option<Self> {
+        INSTALLED.read().clone()
+    }
+
+    /// The network of the free functions: entered by this thread, else installed.
+    pub fn current() -> Option<Self> {
+        ENTERED
+            .with_borrow(|entered| entered.last().cloned())
+            .or_else(Self::installed)
+    }
+
+    /// The network of the free functions, or an error that says how to get one.
+    pub(crate) fn current_for(op: Op, network: &str) -> Result<Self, OpError> {
+        Self::current().ok_or_else(|| OpError::new(op, network.to_owned(), Cause::NoStack))
+    }
+
+    /// What was counted so far; all zero for the host.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::StackGone`] if the packet thread has ended, [`Cause::NotSupported`] on the host.
+    pub fn counters(&self) -> Result<NetCounters, Cause> {
+        let Backend::Stack(shared) = &self.0 else {
+            return Err(Cause::NotSupported);
+        };
+        let (ticket, answer) = ticket::pair();
+        shared
+            .mailbox
+            .post(Request::Counters { answer }, Deadline::NONE)
+            .and_then(|()| ticket.wait(Deadline::NONE))
+            .map_err(|_| Cause::StackGone)
+    }
+
+    /// Ends the network for everybody: connections are reset, every call fails with
+    /// [`Cause::StackGone`], the packet thread and its descriptors are gone when this returns.
+    /// Repeating it does nothing; on the host it does nothing at all.
+    pub fn close(&self) {
+        if let Backend::Stack(shared) = &self.0 {
+            let _ = shared.mailbox.post(Request::Close, Deadline::NONE);
+            shared.join();
+        }
+    }
+
+    /// Adds an address of the stack's own while it runs, and a route to its network.
+    ///
+    /// # Errors
+    ///
+    /// What the stack says, [`Cause::StackGone`], or [`Cause::NotSupported`] on the host.
+    pub fn add_address(&self, address: std::net::IpAddr, prefix_bits: u8) -> Result<(), Cause> {
+        self.configure(Call::AddAddress(sidestep_stack::call::InterfaceAddress {
+            address,
+            prefix_bits,
+        }))
+    }
+
+    /// Takes an address away. Connections that use it live on until they fail.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_address`](Self::add_address).
+    pub fn remove_address(&self, address: std::net::IpAddr) -> Result<(), Cause> {
+        self.configure(Call::RemoveAddress(address))
+    }
+
+    /// Changes how names are resolved.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_address`](Self::add_address).
+    pub fn set_resolver(&self, settings: ResolverSettings) -> Result<(), Cause> {
+        self.configure(Call::SetResolver(settings))
+    }
+
+    fn configure(&self, call: Call) -> Result<(), Cause> {
+        let Backend::Stack(shared) = &self.0 else {
+            return Err(Cause::NotSupported);
+        };
+        match shared.call(call, Deadline::NONE) {
+            Ok(_) => Ok(()),
+            Err(Failure::Refused(CallRefused::NoSuchEntry)) => Err(Cause::sys(
+                crate::error::SysCall::SetSockOpt,
+                crate::Errno::EADDRNOTAVAIL,
+            )),
+            Err(failure) => Err(crate::conn_io::cause(
+                failure,
+                crate::error::SysCall::SetSockOpt,
+            )),
+        }
+    }
+}
+
+thread_local! {
+    static ENTERED: RefCell<Vec<Net>> = const { RefCell::new(Vec::new()) };
+}
+
+static INSTALLED: RwLock<Option<Net>> = RwLock::new(None);
+
+/// While this lives, the crate's free functions use the network that was entered.
+#[derive(Debug)]
+#[must_use = "the network is left when the guard is dropped"]
+pub struct Entered {
+    stays_on_its_thread: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // Dropped outside the borrow: it may be the last handle.
+        let left = ENTERED.with_borrow_mut(Vec::pop);
+        drop(left);
+    }
+}

@@ -1,0 +1,350 @@
+//! Sockets of datagrams: the trait [`PacketConn`], [`AnyPacketConn`], and `listen_packet`.
+//!
+//! What the two kinds share over the userspace stack is [`StackSocket`]: a channel, its addresses
+//! and its errors. `udp.rs` and `ip.rs` give it its types.
+
+use std::fmt::Debug;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sidestep_stack::call::{Families, ReceivedDatagram, SendDatagram};
+
+use crate::NetAddr;
+use crate::address::{Network, Purpose, Target};
+use crate::channel::datagram::DatagramChannel;
+use crate::channel::failure::Failure;
+use crate::channel::stream::Which;
+use crate::conn_io::cause;
+use crate::deadline::Deadline;
+use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
+use crate::ip::IPConn;
+use crate::net::{Net, Shared};
+use crate::udp::UDPConn;
+use crate::{IPAddr, UDPAddr};
+
+/// A socket of datagrams, whatever the network: Go's `net.PacketConn`.
+#[doc(alias = "net.PacketConn")]
+pub trait PacketConn: Debug + Send + Sync {
+    /// Receives one datagram, waited for: how many of its octets were copied, and from whom. What
+    /// does not fit in `octets` is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// With op `read`: a deadline, a close, or what an earlier datagram met.
+    #[doc(alias = "ReadFrom")]
+    fn read_from(&self, octets: &mut [u8]) -> Result<(usize, NetAddr), OpError>;
+
+    /// Sends one datagram to `to`, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// With op `write`; [`Cause::WriteToConnected`] if the socket has a peer.
+    #[doc(alias = "WriteTo")]
+    fn write_to(&self, octets: &[u8], to: &NetAddr) -> Result<usize, OpError>;
+
+    /// Closes the socket: every call that waits fails with `Closed`.
+    ///
+    /// # Errors
+    ///
+    /// With op `close`: it was closed before.
+    #[doc(alias = "Close")]
+    fn close(&self) -> Result<(), OpError>;
+
+    /// Our end; known after `close` as well.
+    #[doc(alias = "LocalAddr")]
+    fn local_addr(&self) -> NetAddr;
+
+    /// Sets the deadline of reads and writes, of those that wait now as well.
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: it is closed.
+    #[doc(alias = "SetDeadline")]
+    fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+
+    /// Sets the deadline of reads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetReadDeadline")]
+    fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+
+    /// Sets the deadline of writes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetWriteDeadline")]
+    fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+}
+
+/// A socket of datagrams of any network: what `listen_packet` gives.
+#[derive(Clone, Debug)]
+#[doc(alias = "net.PacketConn")]
+#[non_exhaustive]
+pub enum AnyPacketConn {
+    /// A UDP socket.
+    UDP(UDPConn),
+    /// A raw IP socket.
+    IP(IPConn),
+}
+
+macro_rules! forward {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {$(
+        $(#[$doc])*
+        pub fn $name(&self, $($argument: $type),*) -> $result {
+            match self {
+                Self::UDP(conn) => PacketConn::$name(conn, $($argument),*),
+                Self::IP(conn) => PacketConn::$name(conn, $($argument),*),
+            }
+        }
+    )*};
+}
+
+impl AnyPacketConn {
+    forward! {
+        /// See [`PacketConn::read_from`].
+        ///
+        /// # Errors
+        ///
+        /// With op `read`.
+        #[doc(alias = "ReadFrom")]
+        read_from(octets: &mut [u8]) -> Result<(usize, NetAddr), OpError>;
+        /// See [`PacketConn::write_to`].
+        ///
+        /// # Errors
+        ///
+        /// With op `write`.
+        #[doc(alias = "WriteTo")]
+        write_to(octets: &[u8], to: &NetAddr) -> Result<usize, OpError>;
+        /// See [`PacketConn::close`].
+        ///
+        /// # Errors
+        ///
+        /// With op `close`.
+        #[doc(alias = "Close")]
+        close() -> Result<(), OpError>;
+        /// Our end; known after `close` as well.
+        #[doc(alias = "LocalAddr")]
+        local_addr() -> NetAddr;
+    }
+
+    /// See [`PacketConn::set_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        PacketConn::set_deadline(self, deadline.into())
+    }
+
+    /// See [`PacketConn::set_read_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetReadDeadline")]
+    pub fn set_read_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        PacketConn::set_read_deadline(self, deadline.into())
+    }
+
+    /// See [`PacketConn::set_write_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetWriteDeadline")]
+    pub fn set_write_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        PacketConn::set_write_deadline(self, deadline.into())
+    }
+
+    /// The UDP socket, if it is one.
+    pub const fn as_udp(&self) -> Option<&UDPConn> {
+        match self {
+            Self::UDP(conn) => Some(conn),
+            Self::IP(_) => None,
+        }
+    }
+
+    /// The raw socket, if it is one.
+    pub const fn as_ip(&self) -> Option<&IPConn> {
+        match self {
+            Self::IP(conn) => Some(conn),
+            Self::UDP(_) => None,
+        }
+    }
+}
+
+impl PacketConn for AnyPacketConn {
+    fn read_from(&self, octets: &mut [u8]) -> Result<(usize, NetAddr), OpError> {
+        Self::read_from(self, octets)
+    }
+
+    fn write_to(&self, octets: &[u8], to: &NetAddr) -> Result<usize, OpError> {
+        Self::write_to(self, octets, to)
+    }
+
+    fn close(&self) -> Result<(), OpError> {
+        Self::close(self)
+    }
+
+    fn local_addr(&self) -> NetAddr {
+        Self::local_addr(self)
+    }
+
+    fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+        match self {
+            Self::UDP(conn) => conn.set_deadline(deadline),
+            Self::IP(conn) => conn.set_deadline(deadline),
+        }
+    }
+
+    fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+        match self {
+            Self::UDP(conn) => conn.set_read_deadline(deadline),
+            Self::IP(conn) => conn.set_read_deadline(deadline),
+        }
+    }
+
+    fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+        match self {
+            Self::UDP(conn) => conn.set_write_deadline(deadline),
+            Self::IP(conn) => conn.set_write_deadline(deadline),
+        }
+    }
+}
+
+impl Net {
+    /// A socket of datagrams on `udp`, `udp4`, `udp6` or an `ip` network, at `address` (without a
+    /// port for `ip`). The wildcard rules are those of [`listen`](Self::listen).
+    ///
+    /// # Errors
+    ///
+    /// With op `listen`, as for [`listen`](Self::listen).
+    #[doc(alias = "ListenPacket")]
+    pub fn listen_packet(&self, network: &str, address: &str) -> Result<AnyPacketConn, OpError> {
+        let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
+        let parsed = Network::parse(network).map_err(failed)?;
+        let target = Target::parse(parsed, address, Purpose::Listen).map_err(failed)?;
+        let found = self.find(&target, Deadline::NONE).map_err(failed)?;
+        let one = target
+            .one_address(&found)
+            .map_err(|error| failed(error.into()))?;
+        let (ip, zone) = match one {
+            Some((ip, zone)) => (Some(ip), zone),
+            None => (None, crate::Zone::NONE),
+        };
+        match parsed {
+            Network::UDP(_) => self
+                .udp_socket(
+                    parsed,
+                    &UDPAddr {
+                        ip,
+                        port: target.port,
+                        zone,
+                    },
+                )
+                .map(AnyPacketConn::UDP),
+            Network::IP(_, protocol) => self
+                .raw_socket(parsed, protocol, &IPAddr { ip, zone })
+                .map(AnyPacketConn::IP),
+            Network::TCP(_) | Network::Unix(_) => Err(failed(
+                AddrError::new(AddrErrorKind::UnexpectedAddressType, address).into(),
+            )),
+        }
+    }
+}
+
+/// A socket of the userspace stack.
+#[derive(Debug)]
+pub(crate) struct StackSocket {
+    pub(crate) channel: Arc<DatagramChannel>,
+    pub(crate) network: Network,
+    pub(crate) local: NetAddr,
+    pub(crate) remote: Option<NetAddr>,
+    /// Keeps the packet thread.
+    #[allow(dead_code)]
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Drop for StackSocket {
+    fn drop(&mut self) {
+        let _ = self.channel.close();
+    }
+}
+
+impl StackSocket {
+    pub(crate) fn failed(&self, op: Op, cause: Cause) -> OpError {
+        let error = OpError::new(op, self.network.as_str(), cause);
+        match (op, &self.remote) {
+            (Op::Set | Op::Close, None) | (Op::Set, Some(_)) => error.with_addr(self.local.clone()),
+            (_, remote) => error
+                .with_source(self.local.clone())
+                .with_addr(remote.clone()),
+        }
+    }
+
+    /// One datagram; fails with op `read`.
+    pub(crate) fn receive(&self, call: SysCall) -> Result<ReceivedDatagram, OpError> {
+        self.channel
+            .receive()
+            .map_err(|failure| self.failed(Op::Read, cause(failure, call)))
+    }
+
+    /// Sends `octets` to `remote`, or to the peer; fails with a cause for op `write`.
+    pub(crate) fn send(
+        &self,
+        octets: &[u8],
+        remote: Option<SocketAddr>,
+        call: SysCall,
+    ) -> Result<usize, Cause> {
+        let datagram = SendDatagram {
+            remote,
+            source: None,
+            octets: Bytes::copy_from_slice(octets),
+            hop_limit: None,
+        };
+        self.channel
+            .send(datagram)
+            .map(|()| octets.len())
+            .map_err(|failure| cause(failure, call))
+    }
+
+    pub(crate) fn set_deadline(&self, which: Which, deadline: Deadline) -> Result<(), OpError> {
+        self.channel
+            .set_deadline(which, deadline)
+            .map_err(|failure| self.failed(Op::Set, cause(failure, SysCall::SetSockOpt)))
+    }
+
+    pub(crate) fn close(&self) -> Result<(), OpError> {
+        self.channel
+            .close()
+            .map_err(|failure: Failure| self.failed(Op::Close, cause(failure, SysCall::Shutdown)))
+    }
+}
+
+/// The destination that `ip` means on `network`: none, 0.0.0.0 and `::` are this host.
+pub(crate) fn destination(network: Network, ip: Option<IpAddr>) -> Result<IpAddr, Cause> {
+    let ip = match ip.map(|ip| ip.to_canonical()) {
+        None if network.families() == Families::V6 => Ipv6Addr::LOCALHOST.into(),
+        None => Ipv4Addr::LOCALHOST.into(),
+        Some(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        Some(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        Some(ip) => ip,
+    };
+    if network.carries(ip) {
+        Ok(ip)
+    } else {
+        Err(AddrError::new(AddrErrorKind::NoSuitableAddress, &ip.to_string()).into())
+    }
+}
+
+/// Copies what fits; a longer datagram is cut short.
+pub(crate) fn copy_datagram(octets: &mut [u8], datagram: &[u8]) -> usize {
+    let len = octets.len().min(datagram.len());
+    octets[..len].copy_from_slice(&datagram[..len]);
+    len
+}
