@@ -1,1 +1,16 @@
-//! Shared pieces of the tests.
+//! The workbench of the claims: a stack in virtual time, a scripted peer, a bad link.
+//!
+//! The tests in `tests/` are written with these words. Packets are built here by hand and read back
+//! with etherparse, never with the stack's own wire code: whoever checks must not share the mistake.
+
+// A failed claim is a panic with a message; that is what a test helper is for.
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
+
+pub mod craft;
+pub mod expect;
+pub mod host;
+pub mod ledger;
+pub mod link;
+pub mod scene;
+pub mod seen;
+pub mod stream;

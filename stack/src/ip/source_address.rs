@@ -272,6 +272,3 @@ pub fn sort_destinations(
         )
     });
 }
-
-#[cfg(test)]
-mod tests;
