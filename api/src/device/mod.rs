@@ -4,7 +4,12 @@
 //! into a packet further than its offload metadata.
 
 mod buffers;
+pub mod link;
 pub mod memory;
+mod netlink;
+#[cfg(test)]
+pub(crate) mod own_network;
+pub mod tun;
 
 use std::collections::VecDeque;
 use std::fmt::Debug;

@@ -272,3 +272,6 @@ pub fn sort_destinations(
         )
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,7 @@ impl Udp {
         }
         if local.port == 0 {
             local.port = self
-                .free_port(cx, local)
+                .free_port(cx, local, peer)
                 .ok_or(CallRefused::PortsExhausted)?;
         }
         let key = self.sockets.insert(Socket::new(local, call.remote));
@@ -169,9 +169,22 @@ impl Udp {
         }
     }
 
-    fn free_port(&self, cx: &mut Context<'_>, local: Local) -> Option<u16> {
+    /// A port that nobody is bound to, and for a connected socket none that is connected to its
+    /// peer already.
+    fn free_port(
+        &self,
+        cx: &mut Context<'_>,
+        local: Local,
+        peer: Option<(SocketAddr, IpAddr)>,
+    ) -> Option<u16> {
         let demux = &self.demux;
-        ports::choose(cx.random, |port| demux.conflicts(&Local { port, ..local }))
+        ports::choose(cx.random, |port| {
+            let is_connected = peer.is_some_and(|(remote, source)| {
+                let local = SocketAddr::new(source, port);
+                demux.connected(&FourTuple { local, remote }).is_some()
+            });
+            is_connected || demux.conflicts(&Local { port, ..local })
+        })
     }
 }
 

@@ -215,3 +215,21 @@ fn misuse_is_refused_with_its_own_reason() {
     let again = udp.open(&mut around.at(Instant::ZERO), &call, None);
     assert_eq!(again.unwrap_err(), CallRefused::AddressInUse);
 }
+
+#[test]
+fn rfc6056_03_sockets_connected_to_one_peer_never_share_a_port() {
+    let config = Config {
+        sockets_max: 200_000,
+        ..Config::default()
+    };
+    let (mut around, mut udp) = world(config);
+    for _ in 0..64_512 {
+        connect(&mut around, &mut udp);
+    }
+    let call = OpenSocket {
+        local: Local::default(),
+        remote: Some(them()),
+    };
+    let refused = udp.open(&mut around.at(Instant::ZERO), &call, Some(us()));
+    assert_eq!(refused.unwrap_err(), CallRefused::PortsExhausted);
+}
