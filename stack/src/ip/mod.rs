@@ -293,16 +293,16 @@ impl Ip {
         self.reassembly.next_report()
     }
 
-    /// When [`time_passes`](Self::time_passes) has something to do.
+    /// When [`time_passes`](Self::time_passes) has something to do, or a report waits.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let reassembly = self
-            .reassembly
-            .oldest_began_at()
-            .map(|began_at| began_at + millis(self.reassembly_timeout_ms));
-        [reassembly, self.path_mtus.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let timeout = millis(self.reassembly_timeout_ms);
+        [
+            self.reassembly.next_deadline(timeout),
+            self.path_mtus.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The route to a destination that is not ours. The limited broadcast and groups of the link need

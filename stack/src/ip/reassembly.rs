@@ -12,7 +12,7 @@ use core::net::IpAddr;
 use bytes::Bytes;
 
 use crate::base::aged::AgedMap;
-use crate::base::{Instant, Random};
+use crate::base::{Duration, Instant, Random};
 use crate::config::millis;
 use crate::context::Context;
 use crate::discard::Discard;
@@ -229,11 +229,13 @@ impl Reassembly {
         self.reports.pop_front()
     }
 
-    /// When the oldest datagram began to wait.
-    pub(crate) fn oldest_began_at(&self) -> Option<Instant> {
-        self.assemblies
-            .oldest()
-            .map(|(_, assembly)| assembly.began_at)
+    /// When the oldest datagram has waited for `timeout`; at once if a report waits.
+    pub(crate) fn next_deadline(&self, timeout: Duration) -> Option<Instant> {
+        if !self.reports.is_empty() {
+            return Some(Instant::ZERO);
+        }
+        let (_, oldest) = self.assemblies.oldest()?;
+        Some(oldest.began_at + timeout)
     }
 
     #[cfg(test)]

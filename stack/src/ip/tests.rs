@@ -17,6 +17,7 @@ use crate::wire::protocol::{Protocol, TrafficClass};
 mod arrives_v4;
 mod arrives_v6;
 mod emits;
+mod hostile;
 mod routes;
 
 const US_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
