@@ -8,7 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use sidestep_stack::call::Local;
 
 use super::service::{Port, parse_port};
-use super::{Families, Network, V6_WILDCARD, Zone, lookup_port, parse_ip_zone, split_host_port};
+use super::{
+    Families, Network, TCPAddr, UDPAddr, V6_WILDCARD, Zone, lookup_port, parse_ip_zone,
+    split_host_port,
+};
 use crate::error::{AddrError, AddrErrorKind, Cause};
 
 /// What an address is wanted for: an empty one can be listened on, but not dialled.
@@ -150,6 +153,32 @@ impl Target {
     pub fn listen_local(&self, found: &[IpAddr]) -> Result<Local, AddrError> {
         let address = self.one_address(found)?.map(|(ip, _)| ip);
         Ok(local(self.network, address, self.port))
+    }
+
+    /// What `resolve_tcp_addr` answers: see [`one_address`](Self::one_address).
+    ///
+    /// # Errors
+    ///
+    /// As for [`one_address`](Self::one_address).
+    #[doc(alias = "ResolveTCPAddr")]
+    pub fn tcp_addr(&self, found: &[IpAddr]) -> Result<TCPAddr, AddrError> {
+        let (ip, zone) = self.one_address(found)?.unzip();
+        Ok(TCPAddr {
+            ip,
+            port: self.port,
+            zone: zone.unwrap_or_default(),
+        })
+    }
+
+    /// What `resolve_udp_addr` answers: see [`one_address`](Self::one_address).
+    ///
+    /// # Errors
+    ///
+    /// As for [`one_address`](Self::one_address).
+    #[doc(alias = "ResolveUDPAddr")]
+    pub fn udp_addr(&self, found: &[IpAddr]) -> Result<UDPAddr, AddrError> {
+        let TCPAddr { ip, port, zone } = self.tcp_addr(found)?;
+        Ok(UDPAddr { ip, port, zone })
     }
 
     fn keep_carried(

@@ -336,6 +336,12 @@ fn one_address_prefers_ipv4_unless_the_text_has_a_bracket() {
     assert_eq!(one("a.example:80"), Ok(Some(found[1])));
     assert_eq!(one("[a.example]:80"), Ok(Some(found[0])));
     assert_eq!(one(":80"), Ok(None));
+
+    let resolved = target("udp", "[fe80::1%eth0]:domain").udp_addr(&[]);
+    let resolved = resolved.map(|addr| addr.to_string());
+    assert_eq!(resolved, Ok("[fe80::1%eth0]:53".into()));
+    let resolved = target("tcp", ":http").tcp_addr(&[]);
+    assert_eq!(resolved, Ok(TCPAddr::new(None, 80)));
 }
 
 #[test]
