@@ -164,6 +164,8 @@ discards! {
     NoRoute = "no_route", "RFC 1122 §3.3.1";
     /// Larger than the path MTU, and it must not be fragmented.
     TooBigToSend = "too_big_to_send", "RFC 6864 §4.3";
+    /// It needs fragments, and every identification to this destination was used lately.
+    FragmentIdsExhausted = "fragment_ids_exhausted", "RFC 6864 §4.3";
     /// Answers and datagrams outran those who pull them.
     OutboxFull = "outbox_full", "design §6";
     /// Packets from the stack to itself outran the bound of one turn.

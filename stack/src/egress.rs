@@ -8,6 +8,7 @@ use alloc::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use crate::base::SeqNumber;
+use crate::call::CallRefused;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::ip::Way;
@@ -116,7 +117,8 @@ fn hand_to_ip(
     };
     match refused {
         None => {}
-        Some(crate::call::CallRefused::MessageTooLong) => cx.discard(Discard::TooBigToSend),
+        Some(CallRefused::MessageTooLong) => cx.discard(Discard::TooBigToSend),
+        Some(CallRefused::LimitReached) => cx.discard(Discard::FragmentIdsExhausted),
         Some(_) => cx.discard(Discard::NoRoute),
     }
 }

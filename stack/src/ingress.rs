@@ -4,6 +4,7 @@
 //! to ourselves. The protocols hand values back, and this page carries them on: an answer to the
 //! outbox, an ICMP error to the socket that it quotes.
 
+use crate::call::CallRefused;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::event::Event;
@@ -66,7 +67,8 @@ fn segment_arrives(protocols: &mut Protocols, cx: &mut Context<'_>, datagram: Da
             protocols.tcp.datagram_arrives(cx, datagram, path_to(path));
             names::streams_change(protocols, cx);
         }
-        // Sent to a group, or from where no route leads back: TCP serves single hosts only.
+        Err(CallRefused::NoRoute) => cx.discard(Discard::NoRoute),
+        // Sent to a group: TCP serves single hosts only.
         Err(_) => cx.discard(Discard::TcpNotUnicast),
     }
 }
@@ -88,8 +90,8 @@ fn message_arrives(protocols: &mut Protocols, cx: &mut Context<'_>, datagram: &D
             protocols.outbox.push(cx, outgoing);
         }
         icmp::Input::PathError(error) => {
-            protocols.raw.datagram_arrives(cx, datagram);
-            path_fails(protocols, cx, &error);
+            let claimed = protocols.raw.datagram_arrives(cx, datagram);
+            path_fails(protocols, cx, &error, claimed);
         }
         icmp::Input::ForRawSockets => {
             if protocols.raw.datagram_arrives(cx, datagram) == Claimed::ByNobody {
@@ -101,8 +103,8 @@ fn message_arrives(protocols: &mut Protocols, cx: &mut Context<'_>, datagram: &D
 }
 
 /// An ICMP error goes to the socket that it quotes; a path MTU is believed only if that socket has
-/// really sent what is quoted (RFC 8201 §4, RFC 5927 §4.1).
-fn path_fails(protocols: &mut Protocols, cx: &mut Context<'_>, error: &PathError) {
+/// really sent what is quoted (RFC 8201 §4, RFC 5927 §4.1). Raw sockets have seen it already.
+fn path_fails(protocols: &mut Protocols, cx: &mut Context<'_>, error: &PathError, by_raw: Claimed) {
     let quote = &error.quote;
     let is_believed = match quote.protocol {
         Protocol::TCP => protocols.tcp.quote_is_in_flight(quote),
@@ -110,7 +112,9 @@ fn path_fails(protocols: &mut Protocols, cx: &mut Context<'_>, error: &PathError
         _ => false,
     };
     if !is_believed {
-        cx.discard(Discard::IcmpQuote);
+        if by_raw == Claimed::ByNobody {
+            cx.discard(Discard::IcmpQuote);
+        }
         return;
     }
     if let PathErrorKind::TooBig { mtu_octets } = error.kind {
