@@ -1,0 +1,120 @@
+//! Reno: slow start and congestion avoidance of RFC 5681 with byte counting (RFC 3465), the windows
+//! of RFC 6928, and the end of recovery of RFC 6582.
+//!
+//! The steps that RFC 6582 calls inflating and deflating cwnd are not here: `recovery` counts what
+//! has left the network, which comes to the same (RFC 6675 §4, "pipe").
+
+use super::{CongestionControl, Expiry, Handshake, Utilisation};
+use crate::base::Instant;
+use crate::config::Config;
+use crate::tcp::sample::AckSample;
+
+/// cwnd never exceeds the largest window that can be advertised (RFC 7323 §2.3).
+const CWND_OCTETS_MAX: u32 = 1 << 30;
+/// L of RFC 3465 §2.1: segments that one ACK adds in slow start.
+const L_SEGMENTS: u32 = 2;
+/// L after a timeout (RFC 3465 §2.3).
+const L_SEGMENTS_AFTER_TIMEOUT: u32 = 1;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Reno {
+    cwnd: u32,
+    ssthresh: u32,
+    smss: u32,
+    /// bytes_acked of RFC 3465 §2.1, in congestion avoidance.
+    bytes_acked: u32,
+    initial_window_segments: u32,
+    l_segments: u32,
+}
+
+impl Reno {
+    /// Before the handshake is over: room for one segment.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            cwnd: 536,
+            ssthresh: CWND_OCTETS_MAX,
+            smss: 536,
+            bytes_acked: 0,
+            initial_window_segments: u32::try_from(config.initial_window_segments).unwrap_or(10),
+            l_segments: L_SEGMENTS,
+        }
+    }
+
+    /// IW of RFC 6928 §2: min (10*MSS, max (2*MSS, 14600)).
+    fn initial_window(&self) -> u32 {
+        let segments = self.initial_window_segments;
+        (segments * self.smss).min((2 * self.smss).max(segments * 1_460))
+    }
+}
+
+impl CongestionControl for Reno {
+    fn cwnd_octets(&self) -> u32 {
+        self.cwnd
+    }
+
+    fn ssthresh_octets(&self) -> u32 {
+        self.ssthresh
+    }
+
+    fn on_established(&mut self, smss: u32, handshake: Handshake) {
+        self.smss = smss;
+        self.cwnd = match handshake {
+            Handshake::Clean => self.initial_window(),
+            Handshake::Lossy => smss,
+        };
+    }
+
+    fn on_smss_changed(&mut self, smss: u32) {
+        self.smss = smss;
+        self.cwnd = self.cwnd.max(smss);
+    }
+
+    fn on_ack(&mut self, sample: &AckSample, utilisation: Utilisation) {
+        if utilisation == Utilisation::ApplicationLimited {
+            return;
+        }
+        let acked = sample.acked_octets();
+        if self.cwnd < self.ssthresh {
+            self.cwnd += acked.min(self.l_segments * self.smss);
+            if self.cwnd >= self.ssthresh {
+                self.l_segments = L_SEGMENTS;
+            }
+        } else {
+            self.bytes_acked = self.bytes_acked.saturating_add(acked);
+            if self.bytes_acked >= self.cwnd {
+                self.bytes_acked -= self.cwnd;
+                self.cwnd += self.smss;
+            }
+        }
+        self.cwnd = self.cwnd.min(CWND_OCTETS_MAX);
+    }
+
+    fn on_loss(&mut self, flight_octets: u32, _now: Instant) {
+        // RFC 5681, equation (4).
+        self.ssthresh = (flight_octets / 2).max(2 * self.smss);
+        self.cwnd = self.ssthresh;
+        self.bytes_acked = 0;
+    }
+
+    fn on_recovered(&mut self, flight_octets: u32) {
+        // RFC 6582 §3.2, full acknowledgments, option (1): avoids a burst.
+        self.cwnd = self.ssthresh.min(flight_octets.max(self.smss) + self.smss);
+        self.bytes_acked = 0;
+    }
+
+    fn on_timeout(&mut self, flight_octets: u32, first: Expiry) {
+        if first == Expiry::First {
+            self.ssthresh = (flight_octets / 2).max(2 * self.smss);
+        }
+        // The loss window of RFC 5681 §3.1.
+        self.cwnd = self.smss;
+        self.bytes_acked = 0;
+        self.l_segments = L_SEGMENTS_AFTER_TIMEOUT;
+    }
+
+    fn on_idle(&mut self) {
+        // RW = min (IW, cwnd), RFC 5681 §4.1.
+        self.cwnd = self.cwnd.min(self.initial_window());
+    }
+}

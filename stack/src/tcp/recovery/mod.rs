@@ -1,0 +1,89 @@
+//! Loss recovery behind one trait: what was lost, and what to send again.
+//!
+//! `arrives/check_ack.rs` and `timeout/retransmission.rs` tell it what happened, `output.rs` asks for
+//! the next retransmission and for how much is in the network ("pipe"). It never sets cwnd and never
+//! holds text: it speaks of sequence numbers only.
+
+use core::fmt::Debug;
+
+use crate::base::SeqNumber;
+use crate::config::Config;
+use crate::tcp::sample::{AckSample, LossSignal};
+use crate::wire::tcp_options::SackBlocks;
+
+mod new_reno;
+pub mod rtt;
+pub mod scoreboard;
+
+pub use new_reno::NewReno;
+
+/// A part of the sequence space to send again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Resend {
+    /// Its first number.
+    pub seq: SeqNumber,
+    /// How many numbers; a FIN counts as one.
+    pub octets: u32,
+}
+
+/// Whether the handshake agreed on SACK (RFC 2018 §2).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sack {
+    /// Blocks arrive.
+    Agreed,
+    /// Duplicate ACKs are all there is.
+    NotAgreed,
+}
+
+/// Why everything in flight is to be sent again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ResendAll {
+    /// The retransmission timer expired (RFC 6298 §5.4).
+    Timeout,
+    /// It was too big for the path (RFC 1191 §6.4), or fell into a closed window.
+    NotCongestion,
+}
+
+/// A way to find out what was lost.
+pub trait LossRecovery: Debug {
+    /// The handshake is over; the first octet of text is `una`.
+    fn on_established(&mut self, una: SeqNumber, sack: Sack);
+
+    /// An acceptable acknowledgment arrived, with what it says by SACK.
+    fn on_ack(&mut self, sample: &AckSample, blocks: &SackBlocks) -> LossSignal;
+
+    /// Everything up to `nxt` has to be sent again.
+    fn on_resend_all(&mut self, nxt: SeqNumber, why: ResendAll);
+
+    /// The part that `next_resend` named was sent, `nxt` being SND.NXT.
+    fn on_resent(&mut self, resend: Resend, nxt: SeqNumber);
+
+    /// What is lost and should be sent again first, at most `octets_max` of it.
+    fn next_resend(&self, octets_max: u32) -> Option<Resend>;
+
+    /// RFC 6675 §4, NextSeg rule (3): what may be lost, for when nothing else can be sent.
+    fn next_speculative(&self, octets_max: u32) -> Option<Resend>;
+
+    /// "pipe" of RFC 6675 §4: octets that are thought to be in the network.
+    fn pipe_octets(&self, nxt: SeqNumber) -> u32;
+
+    /// True if one segment is to be resent whatever cwnd says (fast retransmit, RFC 5681 §3.2).
+    fn resends_regardless(&self) -> bool;
+
+    /// True while losses are being repaired.
+    fn is_recovering(&self) -> bool;
+}
+
+/// The algorithm of a new connection. There is one; others become variants of an enum here.
+pub type Recovery = NewReno;
+
+/// Bounds and settings of recovery.
+pub fn new_recovery(config: &Config, iss: SeqNumber) -> Recovery {
+    NewReno::new(
+        iss,
+        usize::try_from(config.scoreboard_ranges_max).unwrap_or(256),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! SRTT, RTTVAR and RTO: RFC 6298.
+//!
+//! `arrives/check_ack.rs` feeds it, `timeout/retransmission.rs` backs it off, `output.rs` asks how
+//! long to wait. Karn's rule is kept by those who feed it: a sample is never ambiguous.
+
+use crate::base::Duration;
+use crate::config::{Config, millis};
+
+/// RFC 6298 §5.7: RTO for text if the SYN had to be repeated.
+const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
+
+/// The estimator.
+#[derive(Clone, Debug)]
+pub struct RttEstimator {
+    estimate: Option<Estimate>,
+    /// RTO before it is backed off.
+    base: Duration,
+    /// How often it was doubled since the last sample.
+    backoffs: u32,
+    min: Duration,
+    max: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Estimate {
+    srtt: Duration,
+    rttvar: Duration,
+}
+
+impl RttEstimator {
+    /// RFC 6298 §2.1: before any sample.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            estimate: None,
+            base: millis(config.rto_initial_ms),
+            backoffs: 0,
+            min: millis(config.rto_min_ms),
+            max: millis(config.rto_max_ms),
+        }
+    }
+
+    /// SRTT, once there was a sample.
+    pub fn srtt(&self) -> Option<Duration> {
+        self.estimate.map(|it| it.srtt)
+    }
+
+    /// RTTVAR, once there was a sample.
+    pub fn rttvar(&self) -> Option<Duration> {
+        self.estimate.map(|it| it.rttvar)
+    }
+
+    /// RTO, backed off.
+    pub fn rto(&self) -> Duration {
+        let factor = 1_u32 << self.backoffs.min(16);
+        self.base.saturating_mul(factor).min(self.max)
+    }
+
+    /// How often the timer expired since the last sample.
+    pub const fn backoffs(&self) -> u32 {
+        self.backoffs
+    }
+
+    /// RFC 6298 §2.2, §2.3: a round trip took `r`.
+    pub fn on_sample(&mut self, r: Duration) {
+        let estimate = match self.estimate {
+            None => Estimate {
+                srtt: r,
+                rttvar: r / 2,
+            },
+            Some(Estimate { srtt, rttvar }) => Estimate {
+                // RTTVAR first, from the old SRTT.
+                rttvar: rttvar * 3 / 4 + srtt.abs_diff(r) / 4,
+                srtt: srtt * 7 / 8 + r / 8,
+            },
+        };
+        self.estimate = Some(estimate);
+        // RFC 6298 §2.4 would have RTO at least rto_min. Here RTTVAR's part is: a peer that delays
+        // its ACKs by as much as rto_min does not then cause a retransmission. The clock granularity
+        // G is one nanosecond and never counts.
+        self.base = (estimate.srtt + (estimate.rttvar * 4).max(self.min)).min(self.max);
+        self.backoffs = 0;
+    }
+
+    /// RFC 6298 §5.5: the timer expired.
+    pub const fn on_timeout(&mut self) {
+        self.backoffs = self.backoffs.saturating_add(1);
+    }
+
+    /// RFC 6298 §5.7: the handshake is over, and its SYN had to be repeated.
+    pub fn on_lossy_handshake(&mut self) {
+        if self.estimate.is_none() {
+            self.base = self.base.max(RTO_AFTER_LOST_SYN);
+        }
+        self.backoffs = 0;
+    }
+}

@@ -1,0 +1,56 @@
+//! What one acknowledgment says, as a value: the only language in which the sending half, loss
+//! recovery and congestion control speak to each other.
+//!
+//! `arrives/check_ack.rs` makes it and carries it from one to the next.
+
+use crate::base::{Instant, SeqNumber};
+
+/// An acknowledgment that was accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct AckSample {
+    /// When it arrived.
+    pub now: Instant,
+    /// SND.UNA before it.
+    pub una_before: SeqNumber,
+    /// SEG.ACK: SND.UNA after it.
+    pub ack: SeqNumber,
+    /// SND.NXT.
+    pub nxt: SeqNumber,
+    /// SMSS: the most text in one segment that we send, in octets.
+    pub smss: u32,
+    /// True for a duplicate acknowledgment by RFC 5681 §2.
+    pub is_duplicate: bool,
+}
+
+impl AckSample {
+    /// Octets that are acknowledged for the first time.
+    pub const fn acked_octets(&self) -> u32 {
+        self.una_before.distance_to(self.ack)
+    }
+
+    /// FlightSize before the acknowledgment.
+    pub const fn flight_octets_before(&self) -> u32 {
+        self.una_before.distance_to(self.nxt)
+    }
+
+    /// FlightSize after it.
+    pub const fn flight_octets(&self) -> u32 {
+        self.ack.distance_to(self.nxt)
+    }
+}
+
+/// What loss recovery concludes from an acknowledgment, for congestion control to act on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LossSignal {
+    /// All is well, or nothing is known.
+    None,
+    /// A loss was detected: recovery begins (RFC 5681 §3.2, RFC 6675 §5).
+    LossDetected {
+        /// FlightSize, without what limited transmit sent (RFC 5681 §3.2, step 1).
+        flight_octets: u32,
+    },
+    /// Recovery goes on: the congestion window does not grow.
+    Recovering,
+    /// Everything that was in flight when recovery began is acknowledged.
+    Recovered,
+}

@@ -1,0 +1,124 @@
+//! How much text goes into the next (super)segment, or why none goes: Nagle (RFC 9293 §3.7.4) and
+//! the sender's side of silly-window avoidance (§3.8.6.2.1, MUST-38).
+//!
+//! `output.rs` asks with plain numbers. It is a pure function: no state, no packet.
+
+/// Whether small segments wait while something is unacknowledged (RFC 9293 §3.7.4).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Nagle {
+    /// They wait.
+    On,
+    /// They go at once (MUST-17).
+    Off,
+}
+
+/// Whether more text may follow what is queued.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stream {
+    /// The user may send more.
+    Open,
+    /// The user closed: nothing is worth waiting for.
+    Ending,
+}
+
+/// Whether the override timer of RFC 9293 §3.8.6.2.1 (4) has expired.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Override {
+    /// Not yet.
+    Waiting,
+    /// Whatever fits is sent.
+    Expired,
+}
+
+/// What there is to send and what limits it. All in octets.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer {
+    /// D: text that was never sent.
+    pub unsent: u32,
+    /// U: what the peer's window still takes.
+    pub usable: u32,
+    /// What the congestion window still takes.
+    pub cwnd_room: u32,
+    /// Eff.snd.MSS: the most text in one segment.
+    pub mss: u32,
+    /// Max(SND.WND).
+    pub max_wnd: u32,
+    /// SND.NXT - SND.UNA.
+    pub in_flight: u32,
+    /// Nagle's algorithm.
+    pub nagle: Nagle,
+    /// Whether the user closed.
+    pub stream: Stream,
+    /// The override timer.
+    pub sws_override: Override,
+    /// The most text in one superpacket; one segment if it is less than that.
+    pub super_octets: u32,
+}
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cut {
+    /// Send so many octets.
+    Send {
+        /// At least one.
+        octets: u32,
+    },
+    /// There is no text.
+    Nothing,
+    /// The peer's window is full or too small to be worth it: an ACK, the override timer or a probe
+    /// goes on.
+    WindowIsSmall,
+    /// The congestion window is full: an ACK goes on.
+    CwndIsFull,
+    /// Nagle: an ACK goes on.
+    Nagle,
+}
+
+/// The decision.
+pub fn cut(offer: &Offer) -> Cut {
+    if offer.unsent == 0 {
+        return Cut::Nothing;
+    }
+    if offer.usable == 0 {
+        return Cut::WindowIsSmall;
+    }
+    let mss = offer.mss.max(1);
+    let fits = offer.unsent.min(offer.usable).min(offer.cwnd_room);
+    // Rule (1): a full segment can be sent.
+    if fits >= mss {
+        let most = offer.super_octets.max(mss);
+        if fits == offer.unsent && fits <= most && tail_may_go(offer, mss) {
+            return Cut::Send { octets: fits };
+        }
+        return Cut::Send {
+            octets: fits.min(most) / mss * mss,
+        };
+    }
+    if offer.cwnd_room < offer.unsent.min(offer.usable) && (offer.in_flight > 0 || fits == 0) {
+        return Cut::CwndIsFull;
+    }
+    if fits == offer.unsent {
+        // Rule (2): all that is queued fits; every SEND counts as pushed (MUST-60).
+        return if tail_may_go(offer, mss) {
+            Cut::Send { octets: fits }
+        } else {
+            Cut::Nagle
+        };
+    }
+    // Rule (3): half of the largest window ever seen; rule (4): the override timer.
+    let worth_it = offer.in_flight == 0 && fits >= offer.max_wnd.div_ceil(2);
+    if worth_it || offer.sws_override == Override::Expired {
+        Cut::Send { octets: fits }
+    } else {
+        Cut::WindowIsSmall
+    }
+}
+
+/// Whether the last, small segment of what is queued may go.
+fn tail_may_go(offer: &Offer, mss: u32) -> bool {
+    offer.nagle == Nagle::Off
+        || offer.stream == Stream::Ending
+        || offer.unsent % mss == 0
+        || (offer.in_flight == 0 && offer.unsent < mss)
+        || offer.sws_override == Override::Expired
+}
