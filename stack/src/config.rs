@@ -147,6 +147,8 @@ limits! {
     send_buffer_octets = 4_194_304, 4_096..=1_073_725_440, "performance";
     /// Ranges of out-of-order text in one connection.
     reassembly_ranges_max = 256, 4..=65_536, "BAD-53";
+    /// Ranges of the SACK scoreboard of one connection.
+    scoreboard_ranges_max = 256, 8..=65_536, "BAD-52";
     /// The most text in one superpacket; 0: one segment.
     super_segment_octets = 65_000, 0..=65_000, "design §5.1";
     /// The first retransmission timeout.

@@ -66,25 +66,33 @@ impl<T> Table<T> {
 
     /// Puts `entry` under a key that no earlier entry had.
     pub fn insert(&mut self, entry: T) -> Key {
+        self.insert_with(|_| entry)
+    }
+
+    /// Puts what `make` makes of its key under that key, which no earlier entry had.
+    pub fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
         self.entries += 1;
         if let Some(index) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(index as usize)
         {
-            slot.entry = Some(entry);
+            slot.entry = Some(make(Key {
+                index,
+                generation: slot.generation,
+            }));
             return Key {
                 index,
                 generation: slot.generation,
             };
         }
-        let index = self.slots.len() as u32;
+        let key = Key {
+            index: self.slots.len() as u32,
+            generation: 0,
+        };
         self.slots.push(Slot {
             generation: 0,
-            entry: Some(entry),
+            entry: Some(make(key)),
         });
-        Key {
-            index,
-            generation: 0,
-        }
+        key
     }
 
     /// Takes the entry out. Its key finds nothing from now on.

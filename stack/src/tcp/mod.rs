@@ -1,118 +1,424 @@
-//! Connections: the doors of TCP, until the state machine stands behind them.
-#![allow(missing_docs)]
-use crate::base::*;
-use crate::call::*;
+//! TCP (RFC 9293): the doors of the whole, the table of connections, and what is ready.
+//!
+//! `ingress.rs` brings datagrams and ICMP errors, `egress.rs` pulls segments, `stack.rs` brings calls
+//! and time. Behind each door stands a folder: `arrives/` (§3.10.7), `call/` (§3.10.1 to §3.10.6),
+//! `timeout/` (§3.10.8), and `output.rs`. Nothing here walks all connections.
+
+mod arrives;
+mod call;
+mod calls;
+mod challenge;
+mod congestion;
+mod connection;
+mod destinations;
+mod half_open;
+mod initial_sequence;
+mod input;
+mod listener;
+mod negotiate;
+mod output;
+mod path;
+mod receive;
+mod recovery;
+mod reset;
+mod sample;
+mod segment;
+mod segment_out;
+mod send;
+mod settings;
+mod slices;
+mod state;
+mod timeout;
+mod timers;
+mod timestamps;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::net::IpAddr;
+
+use connection::{Connection, Handle, Pressure};
+use destinations::Destinations;
+use half_open::HalfOpen;
+use initial_sequence::InitialSequence;
+use listener::Listener;
+use settings::Settings;
+use timeout::retransmission::HalfOpenStep;
+use timestamps::TimestampOffsets;
+
+use crate::base::deadlines::Deadlines;
+use crate::base::{Instant, Key, Random, Table};
+use crate::call::{ConnectionId, ConnectionOptions, ListenerId};
 use crate::config::Config;
 use crate::context::Context;
 use crate::event::Event;
-use crate::wire::packet::*;
-use crate::wire::path_error::*;
-use alloc::boxed::Box;
-use bytes::Bytes;
-use core::net::*;
-#[derive(Clone, Copy, Debug)]
+use crate::observe::{SendReason, State};
+use crate::socket::{Demux, FourTuple};
+use crate::wire::packet::{Outgoing, Text};
+use crate::wire::tcp::TcpHeader;
+
+/// What the way to a destination looks like: found by `ip` and carried here by the pages.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PathTo {
+    /// Our address on it.
     pub source: IpAddr,
+    /// Octets of the largest packet that gets through, as far as is known.
     pub path_mtu_octets: u16,
+    /// Octets of the largest packet that our link takes.
     pub link_mtu_octets: u16,
 }
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TcpCounts {}
+
+/// How much there is of everything. All of it returns to where it began when all is closed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TcpCounts {
+    /// Connections in any state but half open, those that only wait to be released included.
+    pub connections: usize,
+    /// Half-open connections.
+    pub half_open: usize,
+    /// Connections in TIME-WAIT.
+    pub time_wait: usize,
+    /// Listeners.
+    pub listeners: usize,
+    /// Octets in all queues.
+    pub queued_octets: usize,
+    /// Timers that run.
+    pub timers: usize,
+}
+
+/// What a name stands for.
 #[derive(Clone, Debug)]
-pub struct Tcp {}
+enum Record {
+    HalfOpen(Box<HalfOpen>),
+    Connection(Box<Connection>),
+}
+
+/// Somebody who has something to tell.
+#[derive(Clone, Copy, Debug)]
+enum Announced {
+    Connection(Key),
+    Listener(ListenerId),
+    Released(ConnectionId),
+}
+
+/// RSTs that wait to be pulled: what goes beyond is not answered.
+const REPLIES_MAX: usize = 4_096;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Tcp {
+    records: Table<Record>,
+    listeners: Table<Listener>,
+    demux: Demux,
+    destinations: Destinations,
+    deadlines: Deadlines,
+    /// Records that may have something to send, each once, in turn.
+    ready: VecDeque<Key>,
+    /// RSTs that belong to no connection any more.
+    replies: VecDeque<Outgoing>,
+    /// Who has something to tell, each once, in turn.
+    announced: VecDeque<Announced>,
+    initial_sequence: InitialSequence,
+    timestamp_offsets: TimestampOffsets,
+    half_open: usize,
+    time_wait: usize,
+    queued_octets: usize,
+}
+
 impl Tcp {
-    pub fn new(_: &Config, _: &mut Random) -> Self {
-        Self {}
+    /// Without any connection. Its secrets come from `random`.
+    pub fn new(_config: &Config, random: &mut Random) -> Self {
+        Self {
+            records: Table::new(),
+            listeners: Table::new(),
+            demux: Demux::new(random),
+            destinations: Destinations::new(random),
+            deadlines: Deadlines::new(),
+            ready: VecDeque::new(),
+            replies: VecDeque::new(),
+            announced: VecDeque::new(),
+            initial_sequence: InitialSequence::new(random),
+            timestamp_offsets: TimestampOffsets::new(random),
+            half_open: 0,
+            time_wait: 0,
+            queued_octets: 0,
+        }
     }
-    pub fn datagram_arrives(&mut self, _: &mut Context<'_>, _: Datagram, _: PathTo) {}
-    pub fn open(
-        &mut self,
-        _: &mut Context<'_>,
-        _: &OpenConnection,
-        _: PathTo,
-    ) -> Result<(ConnectionId, SocketAddr), CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn listen(
-        &mut self,
-        _: &mut Context<'_>,
-        _: &Listen,
-    ) -> Result<(ListenerId, u16), CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn accept(
-        &mut self,
-        _: &mut Context<'_>,
-        _: ListenerId,
-    ) -> Result<Option<Accepted>, CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn close_listener(
-        &mut self,
-        _: &mut Context<'_>,
-        _: ListenerId,
-    ) -> Result<(), CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn send(
-        &mut self,
-        _: &mut Context<'_>,
-        _: ConnectionId,
-        _: Bytes,
-    ) -> Result<usize, CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn receive(
-        &mut self,
-        _: &mut Context<'_>,
-        _: ConnectionId,
-        _: usize,
-    ) -> Result<Received, CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn shutdown(
-        &mut self,
-        _: &mut Context<'_>,
-        _: ConnectionId,
-        _: Shutdown,
-    ) -> Result<(), CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn release(
-        &mut self,
-        _: &mut Context<'_>,
-        _: ConnectionId,
-        _: Release,
-    ) -> Result<(), CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn status(&self, _: &Context<'_>, _: ConnectionId) -> Result<Box<Status>, CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn set_options(
-        &mut self,
-        _: &mut Context<'_>,
-        _: ConnectionId,
-        _: &ConnectionOptions,
-    ) -> Result<(), CallRefused> {
-        Err(CallRefused::Invalid)
-    }
-    pub fn time_passes(&mut self, _: &mut Context<'_>) {}
-    pub fn next_segment(&mut self, _: &mut Context<'_>) -> Option<Outgoing> {
-        None
-    }
-    pub fn next_deadline(&self) -> Option<Instant> {
-        None
-    }
-    pub fn next_event(&mut self) -> Option<Event> {
-        None
-    }
-    pub fn quote_is_in_flight(&self, _: &Quote) -> bool {
-        false
-    }
-    pub fn path_error(&mut self, _: &mut Context<'_>, _: &PathError) {}
-    pub fn path_mtu_changed(&mut self, _: &mut Context<'_>, _: IpAddr, _: u16) {}
+
+    /// How much there is of everything.
     pub fn counts(&self) -> TcpCounts {
-        TcpCounts {}
+        TcpCounts {
+            connections: self.records.len() - self.half_open,
+            half_open: self.half_open,
+            time_wait: self.time_wait,
+            listeners: self.listeners.len(),
+            queued_octets: self.queued_octets,
+            timers: self.deadlines.len(),
+        }
+    }
+
+    /// When [`time_passes`](Self::time_passes) should be called next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// TIMEOUTS: RFC 9293 §3.10.8.
+    pub fn time_passes(&mut self, cx: &mut Context<'_>) {
+        while let Some(key) = self.deadlines.pop_due(cx.now) {
+            match self.records.get_mut(key) {
+                Some(Record::Connection(connection)) => {
+                    while let Some(timer) = connection.timers.pop_due(cx.now) {
+                        timeout::timer_expires(connection, timer, cx);
+                    }
+                    self.settle(cx, key);
+                }
+                Some(Record::HalfOpen(half_open)) => {
+                    match timeout::retransmission::half_open_expires(half_open, cx.config, cx.now) {
+                        HalfOpenStep::Repeats => self.make_ready(key),
+                        HalfOpenStep::GivesUp => self.forget_half_open(key),
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The next segment, or `None` when nobody has one. Connections take turns, so that none of them
+    /// waits for another one to finish.
+    pub fn next_segment(&mut self, cx: &mut Context<'_>) -> Option<Outgoing> {
+        if let Some(reply) = self.replies.pop_front() {
+            return Some(reply);
+        }
+        while let Some(key) = self.ready.pop_front() {
+            let pressure = self.pressure(cx);
+            let segment = match self.records.get_mut(key) {
+                Some(Record::Connection(connection)) => {
+                    connection.pressure = pressure;
+                    connection.is_ready = false;
+                    output::next_segment(connection, cx)
+                }
+                Some(Record::HalfOpen(half_open)) => {
+                    half_open.is_ready = false;
+                    self.next_half_open_segment(cx, key)
+                }
+                None => continue,
+            };
+            if segment.is_some() {
+                self.make_ready(key);
+                return segment;
+            }
+            self.settle_timers(key);
+        }
+        None
+    }
+
+    /// The next thing to tell, or `None`.
+    pub fn next_event(&mut self) -> Option<Event> {
+        while let Some(announced) = self.announced.pop_front() {
+            match announced {
+                Announced::Released(id) => return Some(Event::Released(id)),
+                Announced::Listener(id) => {
+                    let Some(listener) = self.listeners.get_mut(id.0) else {
+                        continue;
+                    };
+                    listener.is_announced = false;
+                    if core::mem::take(&mut listener.is_acceptable) {
+                        return Some(Event::Acceptable(id));
+                    }
+                }
+                Announced::Connection(key) => {
+                    let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+                        continue;
+                    };
+                    connection.is_announced = false;
+                    let event = next_notice(connection);
+                    if !connection.notices.is_empty() {
+                        connection.is_announced = true;
+                        self.announced.push_front(announced);
+                    }
+                    if event.is_some() {
+                        return event;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn next_half_open_segment(&mut self, cx: &mut Context<'_>, key: Key) -> Option<Outgoing> {
+        let Some(Record::HalfOpen(half_open)) = self.records.get_mut(key) else {
+            return None;
+        };
+        let listener = self.listeners.get(half_open.listener.0)?;
+        let repeats = half_open.owes_syn_ack;
+        let segment = segment_out::emit_half_open(half_open, &listener.settings, cx);
+        if repeats {
+            let due_at = half_open.next_retransmission_at(cx.config, cx.now);
+            self.deadlines.set(key, due_at);
+        }
+        segment
+    }
+
+    /// What follows from any change of a connection: its timer, its events, its place in the queues,
+    /// and its end.
+    fn settle(&mut self, cx: &mut Context<'_>, key: Key) {
+        let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+            return;
+        };
+        let held = connection.held_octets();
+        self.queued_octets = self.queued_octets + held - connection.counted_octets;
+        connection.counted_octets = held;
+        let in_time_wait = connection.state == State::TimeWait;
+        if in_time_wait != connection.counts_as_time_wait {
+            connection.counts_as_time_wait = in_time_wait;
+            if in_time_wait {
+                self.time_wait += 1;
+            } else {
+                self.time_wait -= 1;
+            }
+        }
+        if connection.handle == Handle::Released {
+            connection.notices = connection::Notices::default();
+        }
+        let tells = connection.handle == Handle::Held && !connection.notices.is_empty();
+        if tells && !connection.is_announced {
+            connection.is_announced = true;
+            self.announced.push_back(Announced::Connection(key));
+        }
+        let is_closed = connection.state == State::Closed;
+        let is_over = connection.is_over();
+        if is_closed {
+            self.give_ends_free(key);
+        }
+        if is_over {
+            self.remove(cx, key);
+        } else {
+            self.make_ready(key);
+            self.settle_timers(key);
+        }
+    }
+
+    /// A connection that is closed makes room for another one with the same ends, though its name may
+    /// live on.
+    fn give_ends_free(&mut self, key: Key) {
+        let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+            return;
+        };
+        let Some(place) = connection.place.take() else {
+            return;
+        };
+        let tuple = connection.tuple;
+        self.demux.disconnect(&tuple, key);
+        if let Some(moved) = self.destinations.remove(tuple.remote.ip(), place)
+            && let Some(Record::Connection(moved)) = self.records.get_mut(moved)
+        {
+            moved.place = Some(place);
+        }
+    }
+
+    fn remove(&mut self, _cx: &mut Context<'_>, key: Key) {
+        self.deadlines.clear(key);
+        if let Some(Record::Connection(connection)) = self.records.remove(key) {
+            self.queued_octets -= connection.counted_octets;
+            self.announced.push_back(Announced::Released(connection.id));
+        }
+    }
+
+    fn forget_half_open(&mut self, key: Key) {
+        let Some(Record::HalfOpen(half_open)) = self.records.remove(key) else {
+            return;
+        };
+        self.deadlines.clear(key);
+        self.half_open -= 1;
+        self.demux.disconnect(&half_open.tuple, key);
+        let records = &self.records;
+        if let Some(listener) = self.listeners.get_mut(half_open.listener.0) {
+            listener.drop_half_open(|key| matches!(records.get(key), Some(Record::HalfOpen(_))));
+        }
+    }
+
+    fn settle_timers(&mut self, key: Key) {
+        if let Some(Record::Connection(connection)) = self.records.get(key) {
+            let earliest = connection.timers.earliest();
+            if self.deadlines.get(key).unwrap_or(Instant::NEVER) != earliest {
+                self.deadlines.set(key, earliest);
+            }
+        }
+    }
+
+    fn make_ready(&mut self, key: Key) {
+        let is_ready = match self.records.get_mut(key) {
+            Some(Record::Connection(connection)) => &mut connection.is_ready,
+            Some(Record::HalfOpen(half_open)) => &mut half_open.is_ready,
+            None => return,
+        };
+        if !core::mem::replace(is_ready, true) {
+            self.ready.push_back(key);
+        }
+    }
+
+    fn announce_listener(&mut self, id: ListenerId) {
+        if let Some(listener) = self.listeners.get_mut(id.0)
+            && !core::mem::replace(&mut listener.is_announced, true)
+        {
+            self.announced.push_back(Announced::Listener(id));
+        }
+    }
+
+    /// Queues a RST that belongs to no connection any more.
+    fn push_reply(
+        &mut self,
+        cx: &mut Context<'_>,
+        tuple: &FourTuple,
+        settings: &Settings,
+        rst: &TcpHeader,
+    ) {
+        if self.replies.len() >= REPLIES_MAX {
+            return;
+        }
+        segment_out::observe(None, tuple, rst, 0, SendReason::Reset, cx);
+        let outgoing = segment_out::outgoing(tuple, settings, rst, Text::new(), None);
+        self.replies.push_back(outgoing);
+    }
+
+    fn default_settings(&self, cx: &Context<'_>) -> Settings {
+        Settings::new(&ConnectionOptions::default(), cx.config)
+    }
+
+    /// Design §6: above three quarters of the cap, nothing grows.
+    fn pressure(&self, cx: &Context<'_>) -> Pressure {
+        if self.queued_octets as u64 > cx.config.memory_octets_max / 4 * 3 {
+            Pressure::High
+        } else {
+            Pressure::None
+        }
+    }
+}
+
+/// Takes one notice, in the order in which things happen.
+fn next_notice(connection: &mut Connection) -> Option<Event> {
+    let id = connection.id;
+    let notices = &mut connection.notices;
+    let take = core::mem::take::<bool>;
+    if take(&mut notices.established) {
+        Some(Event::Established(id))
+    } else if take(&mut notices.urgent) {
+        Some(Event::Urgent(id))
+    } else if take(&mut notices.readable) {
+        Some(Event::Readable(id))
+    } else if take(&mut notices.writable) {
+        Some(Event::Writable(id))
+    } else if let Some(error) = notices.soft.take() {
+        Some(Event::Soft {
+            connection: id,
+            error,
+        })
+    } else {
+        let error = notices.failed.take()?;
+        Some(Event::Failed {
+            connection: id,
+            error,
+        })
     }
 }

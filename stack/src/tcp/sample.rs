@@ -3,45 +3,38 @@
 //!
 //! `arrives/check_ack.rs` makes it and carries it from one to the next.
 
-use crate::base::{Instant, SeqNumber};
+use crate::base::SeqNumber;
 
 /// An acknowledgment that was accepted.
 #[derive(Clone, Copy, Debug)]
-pub struct AckSample {
-    /// When it arrived.
-    pub now: Instant,
+pub(crate) struct AckSample {
     /// SND.UNA before it.
-    pub una_before: SeqNumber,
+    pub(crate) una_before: SeqNumber,
     /// SEG.ACK: SND.UNA after it.
-    pub ack: SeqNumber,
+    pub(crate) ack: SeqNumber,
     /// SND.NXT.
-    pub nxt: SeqNumber,
+    pub(crate) nxt: SeqNumber,
     /// SMSS: the most text in one segment that we send, in octets.
-    pub smss: u32,
+    pub(crate) smss: u32,
     /// True for a duplicate acknowledgment by RFC 5681 §2.
-    pub is_duplicate: bool,
+    pub(crate) is_duplicate: bool,
 }
 
 impl AckSample {
     /// Octets that are acknowledged for the first time.
-    pub const fn acked_octets(&self) -> u32 {
+    pub(crate) const fn acked_octets(&self) -> u32 {
         self.una_before.distance_to(self.ack)
     }
 
-    /// FlightSize before the acknowledgment.
-    pub const fn flight_octets_before(&self) -> u32 {
-        self.una_before.distance_to(self.nxt)
-    }
-
     /// FlightSize after it.
-    pub const fn flight_octets(&self) -> u32 {
+    pub(crate) const fn flight_octets(&self) -> u32 {
         self.ack.distance_to(self.nxt)
     }
 }
 
 /// What loss recovery concludes from an acknowledgment, for congestion control to act on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LossSignal {
+pub(crate) enum LossSignal {
     /// All is well, or nothing is known.
     None,
     /// A loss was detected: recovery begins (RFC 5681 §3.2, RFC 6675 §5).

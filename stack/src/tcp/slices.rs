@@ -18,7 +18,7 @@ const TINY_SLICES_MAX: usize = 16;
 
 /// Octets in order, in slices.
 #[derive(Clone, Debug, Default)]
-pub struct Slices {
+pub(crate) struct Slices {
     slices: VecDeque<Bytes>,
     octets: usize,
     /// How many slices at the end are tiny.
@@ -30,7 +30,7 @@ pub struct Slices {
 
 impl Slices {
     /// No octets, and no memory.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             slices: VecDeque::new(),
             octets: 0,
@@ -40,17 +40,17 @@ impl Slices {
     }
 
     /// How many octets there are.
-    pub const fn octets(&self) -> usize {
+    pub(crate) const fn octets(&self) -> usize {
         self.octets
     }
 
     /// True if there is none.
-    pub const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.octets == 0
     }
 
     /// Adds `slice` to the end.
-    pub fn push(&mut self, slice: Bytes) {
+    pub(crate) fn push(&mut self, slice: Bytes) {
         if slice.is_empty() {
             return;
         }
@@ -67,7 +67,7 @@ impl Slices {
     }
 
     /// Drops `octets` octets (or all) from the front. An empty queue gives its memory back.
-    pub fn advance(&mut self, octets: usize) {
+    pub(crate) fn advance(&mut self, octets: usize) {
         let mut left = octets.min(self.octets);
         self.octets -= left;
         while left > 0 {
@@ -89,7 +89,7 @@ impl Slices {
     }
 
     /// Takes up to `octets_max` octets from the front.
-    pub fn take(&mut self, octets_max: usize) -> Vec<Bytes> {
+    pub(crate) fn take(&mut self, octets_max: usize) -> Vec<Bytes> {
         let mut taken = Vec::new();
         let mut left = octets_max.min(self.octets);
         self.octets -= left;
@@ -114,7 +114,7 @@ impl Slices {
     }
 
     /// The octets from `offset` on, at most `octets_max` of them, shared.
-    pub fn text(&mut self, offset: usize, octets_max: usize) -> Text {
+    pub(crate) fn text(&mut self, offset: usize, octets_max: usize) -> Text {
         let mut text = Text::new();
         let (mut index, mut before) = self.cursor;
         if offset < before {

@@ -11,12 +11,12 @@ use crate::tcp::sample::AckSample;
 
 mod reno;
 
-pub use reno::Reno;
+pub(crate) use reno::Reno;
 
 /// Whether the sender was held back by cwnd; only then does an acknowledgment prove that a larger
 /// one would do (RFC 5681 §4.1, RFC 7661).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Utilisation {
+pub(crate) enum Utilisation {
     /// cwnd was what held the sender back.
     CwndLimited,
     /// The application or the peer's window was.
@@ -25,7 +25,7 @@ pub enum Utilisation {
 
 /// Whether the handshake lost a packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Handshake {
+pub(crate) enum Handshake {
     /// Nothing was lost.
     Clean,
     /// SYN or SYN-ACK had to be repeated: the initial window is one segment (RFC 5681 §3.1).
@@ -33,7 +33,7 @@ pub enum Handshake {
 }
 
 /// An algorithm that sets cwnd. All sizes are in octets.
-pub trait CongestionControl: Debug {
+pub(crate) trait CongestionControl: Debug {
     /// cwnd.
     fn cwnd_octets(&self) -> u32;
 
@@ -65,7 +65,7 @@ pub trait CongestionControl: Debug {
 
 /// Whether this text timed out before (RFC 5681 §3.1: ssthresh is held then).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Expiry {
+pub(crate) enum Expiry {
     /// For the first time.
     First,
     /// Again.
@@ -74,14 +74,14 @@ pub enum Expiry {
 
 /// The algorithms that exist. One connection uses one; an enum keeps it in place and cheap to clone.
 #[derive(Clone, Debug)]
-pub enum Congestion {
+pub(crate) enum Congestion {
     /// RFC 5681 with RFC 6582 and RFC 6928.
     Reno(Reno),
 }
 
 impl Congestion {
     /// The algorithm of a new connection.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self::Reno(Reno::new(config))
     }
 }
@@ -131,6 +131,3 @@ impl CongestionControl for Congestion {
         forward!(self, it => it.on_idle());
     }
 }
-
-#[cfg(test)]
-mod tests;

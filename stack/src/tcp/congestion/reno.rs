@@ -18,7 +18,7 @@ const L_SEGMENTS_AFTER_TIMEOUT: u32 = 1;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub struct Reno {
+pub(crate) struct Reno {
     cwnd: u32,
     ssthresh: u32,
     smss: u32,
@@ -30,7 +30,7 @@ pub struct Reno {
 
 impl Reno {
     /// Before the handshake is over: room for one segment.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
             cwnd: 536,
             ssthresh: CWND_OCTETS_MAX,

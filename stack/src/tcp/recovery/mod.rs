@@ -12,23 +12,23 @@ use crate::tcp::sample::{AckSample, LossSignal};
 use crate::wire::tcp_options::SackBlocks;
 
 mod new_reno;
-pub mod rtt;
-pub mod scoreboard;
+pub(crate) mod rtt;
+pub(crate) mod scoreboard;
 
-pub use new_reno::NewReno;
+pub(crate) use new_reno::NewReno;
 
 /// A part of the sequence space to send again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Resend {
+pub(crate) struct Resend {
     /// Its first number.
-    pub seq: SeqNumber,
+    pub(crate) seq: SeqNumber,
     /// How many numbers; a FIN counts as one.
-    pub octets: u32,
+    pub(crate) octets: u32,
 }
 
 /// Whether the handshake agreed on SACK (RFC 2018 §2).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sack {
+pub(crate) enum Sack {
     /// Blocks arrive.
     Agreed,
     /// Duplicate ACKs are all there is.
@@ -37,7 +37,7 @@ pub enum Sack {
 
 /// Why everything in flight is to be sent again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ResendAll {
+pub(crate) enum ResendAll {
     /// The retransmission timer expired (RFC 6298 §5.4).
     Timeout,
     /// It was too big for the path (RFC 1191 §6.4), or fell into a closed window.
@@ -45,7 +45,7 @@ pub enum ResendAll {
 }
 
 /// A way to find out what was lost.
-pub trait LossRecovery: Debug {
+pub(crate) trait LossRecovery: Debug {
     /// The handshake is over; the first octet of text is `una`.
     fn on_established(&mut self, una: SeqNumber, sack: Sack);
 
@@ -75,15 +75,12 @@ pub trait LossRecovery: Debug {
 }
 
 /// The algorithm of a new connection. There is one; others become variants of an enum here.
-pub type Recovery = NewReno;
+pub(crate) type Recovery = NewReno;
 
 /// Bounds and settings of recovery.
-pub fn new_recovery(config: &Config, iss: SeqNumber) -> Recovery {
+pub(crate) fn new_recovery(config: &Config, iss: SeqNumber) -> Recovery {
     NewReno::new(
         iss,
         usize::try_from(config.scoreboard_ranges_max).unwrap_or(256),
     )
 }
-
-#[cfg(test)]
-mod tests;

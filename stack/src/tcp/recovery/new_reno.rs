@@ -35,7 +35,7 @@ struct Resent {
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub struct NewReno {
+pub(crate) struct NewReno {
     scoreboard: Scoreboard,
     sack: Sack,
     phase: Phase,
@@ -62,7 +62,7 @@ pub struct NewReno {
 
 impl NewReno {
     /// For a connection whose SYN has the number `iss`; sets of ranges hold `ranges_max` at most.
-    pub const fn new(iss: SeqNumber, ranges_max: usize) -> Self {
+    pub(crate) const fn new(iss: SeqNumber, ranges_max: usize) -> Self {
         Self {
             scoreboard: Scoreboard::new(iss, ranges_max),
             sack: Sack::NotAgreed,
@@ -149,7 +149,8 @@ impl NewReno {
         match self.sack {
             Sack::Agreed => {
                 !self.scoreboard.is_empty()
-                    && (self.duplicates >= DUP_THRESH || self.scoreboard.lost_below(self.smss) > una)
+                    && (self.duplicates >= DUP_THRESH
+                        || self.scoreboard.lost_below(self.smss) > una)
             }
             Sack::NotAgreed => self.duplicates >= DUP_THRESH && una >= self.recover,
         }
@@ -184,6 +185,11 @@ impl NewReno {
         let una = self.scoreboard.una();
         while self.resent.front().is_some_and(|it| it.range.end <= una) {
             self.resent.pop_front();
+        }
+        while let Some(first) = self.again.first()
+            && self.scoreboard.has(&first)
+        {
+            self.again.remove_below(first.end);
         }
         let mut arrived_later = 0;
         let mut at = self.resent.len();
@@ -238,7 +244,7 @@ impl LossRecovery for NewReno {
         if self.phase == Phase::Open && sample.flight_octets() > 0 && self.begins() {
             return self.begin(sample);
         }
-        if !self.resent.is_empty() && (progress || newly_sacked > 0) {
+        if !(self.resent.is_empty() && self.again.is_empty()) && (progress || newly_sacked > 0) {
             self.find_lost_retransmissions();
         }
         signal
@@ -275,10 +281,10 @@ impl LossRecovery for NewReno {
 
     fn next_resend(&self, octets_max: u32) -> Option<Resend> {
         let una = self.scoreboard.una();
-        let again = self
-            .again
-            .first()
-            .and_then(|range| self.scoreboard.first_unsacked(range.start.max(una)..range.end));
+        let again = self.again.first().and_then(|range| {
+            self.scoreboard
+                .first_unsacked(range.start.max(una)..range.end)
+        });
         let lost = match again {
             Some(range) => range,
             None => self

@@ -11,7 +11,7 @@ const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
 
 /// The estimator.
 #[derive(Clone, Debug)]
-pub struct RttEstimator {
+pub(crate) struct RttEstimator {
     estimate: Option<Estimate>,
     /// RTO before it is backed off.
     base: Duration,
@@ -29,7 +29,7 @@ struct Estimate {
 
 impl RttEstimator {
     /// RFC 6298 §2.1: before any sample.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
             estimate: None,
             base: millis(config.rto_initial_ms),
@@ -40,28 +40,23 @@ impl RttEstimator {
     }
 
     /// SRTT, once there was a sample.
-    pub fn srtt(&self) -> Option<Duration> {
+    pub(crate) fn srtt(&self) -> Option<Duration> {
         self.estimate.map(|it| it.srtt)
     }
 
     /// RTTVAR, once there was a sample.
-    pub fn rttvar(&self) -> Option<Duration> {
+    pub(crate) fn rttvar(&self) -> Option<Duration> {
         self.estimate.map(|it| it.rttvar)
     }
 
     /// RTO, backed off.
-    pub fn rto(&self) -> Duration {
+    pub(crate) fn rto(&self) -> Duration {
         let factor = 1_u32 << self.backoffs.min(16);
         self.base.saturating_mul(factor).min(self.max)
     }
 
-    /// How often the timer expired since the last sample.
-    pub const fn backoffs(&self) -> u32 {
-        self.backoffs
-    }
-
     /// RFC 6298 §2.2, §2.3: a round trip took `r`.
-    pub fn on_sample(&mut self, r: Duration) {
+    pub(crate) fn on_sample(&mut self, r: Duration) {
         let estimate = match self.estimate {
             None => Estimate {
                 srtt: r,
@@ -82,12 +77,12 @@ impl RttEstimator {
     }
 
     /// RFC 6298 §5.5: the timer expired.
-    pub const fn on_timeout(&mut self) {
+    pub(crate) const fn on_timeout(&mut self) {
         self.backoffs = self.backoffs.saturating_add(1);
     }
 
     /// RFC 6298 §5.7: the handshake is over, and its SYN had to be repeated.
-    pub fn on_lossy_handshake(&mut self) {
+    pub(crate) fn on_lossy_handshake(&mut self) {
         if self.estimate.is_none() {
             self.base = self.base.max(RTO_AFTER_LOST_SYN);
         }

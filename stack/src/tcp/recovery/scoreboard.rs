@@ -11,11 +11,11 @@ use crate::base::ranges::Ranges;
 use crate::wire::tcp_options::SackBlocks;
 
 /// DupThresh of RFC 6675 §2.
-pub const DUP_THRESH: u32 = 3;
+pub(crate) const DUP_THRESH: u32 = 3;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub struct Scoreboard {
+pub(crate) struct Scoreboard {
     /// SND.UNA.
     una: SeqNumber,
     /// The position of SND.UNA.
@@ -27,7 +27,7 @@ pub struct Scoreboard {
 impl Scoreboard {
     /// Nothing is reported. It will hold at most `ranges_max` ranges: what goes beyond is ignored,
     /// and at worst resent (BAD-52).
-    pub const fn new(una: SeqNumber, ranges_max: usize) -> Self {
+    pub(crate) const fn new(una: SeqNumber, ranges_max: usize) -> Self {
         Self {
             una,
             position: 0,
@@ -37,23 +37,23 @@ impl Scoreboard {
     }
 
     /// The position of SND.UNA.
-    pub const fn una(&self) -> u64 {
+    pub(crate) const fn una(&self) -> u64 {
         self.position
     }
 
     /// The position of `seq`, which is at or after SND.UNA.
-    pub const fn position_of(&self, seq: SeqNumber) -> u64 {
+    pub(crate) const fn position_of(&self, seq: SeqNumber) -> u64 {
         self.position + self.una.distance_to(seq) as u64
     }
 
     /// The number at `position`.
-    pub fn seq_at(&self, position: u64) -> SeqNumber {
+    pub(crate) fn seq_at(&self, position: u64) -> SeqNumber {
         // Truncation is what wraps the circle.
         self.una + position.wrapping_sub(self.position) as u32
     }
 
     /// SND.UNA moves on.
-    pub fn advance(&mut self, ack: SeqNumber) {
+    pub(crate) fn advance(&mut self, ack: SeqNumber) {
         self.position = self.position_of(ack);
         self.una = ack;
         self.sacked.remove_below(self.position);
@@ -62,7 +62,7 @@ impl Scoreboard {
     /// Takes the blocks of an acknowledgment; `nxt` is SND.NXT. The answer is how many octets are
     /// reported for the first time. Blocks that cannot be true are ignored: inside out, empty, below
     /// SND.UNA (a DSACK, RFC 2883 §5: no news of a loss) or beyond SND.NXT (2018-06, BAD-63).
-    pub fn take(&mut self, blocks: &SackBlocks, nxt: SeqNumber) -> u64 {
+    pub(crate) fn take(&mut self, blocks: &SackBlocks, nxt: SeqNumber) -> u64 {
         let flight = self.una.distance_to(nxt);
         let mut new = 0;
         for block in blocks.as_slice() {
@@ -82,23 +82,23 @@ impl Scoreboard {
     }
 
     /// Forgets all reports (RFC 2018 §5: after a timeout they are not trusted).
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.sacked.clear();
     }
 
     /// True if nothing is reported.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sacked.is_empty()
     }
 
     /// True if all of `range` arrived, be it acknowledged or reported.
-    pub fn has(&self, range: &Range<u64>) -> bool {
+    pub(crate) fn has(&self, range: &Range<u64>) -> bool {
         self.sacked
             .contains_all(range.start.max(self.position)..range.end)
     }
 
     /// How many positions of `range` were reported.
-    pub fn sacked_within(&self, range: Range<u64>) -> u64 {
+    pub(crate) fn sacked_within(&self, range: Range<u64>) -> u64 {
         if range.is_empty() {
             return 0;
         }
@@ -106,7 +106,7 @@ impl Scoreboard {
     }
 
     /// How many positions of `range` were not reported.
-    pub fn unsacked_within(&self, range: Range<u64>) -> u64 {
+    pub(crate) fn unsacked_within(&self, range: Range<u64>) -> u64 {
         if range.is_empty() {
             return 0;
         }
@@ -114,7 +114,7 @@ impl Scoreboard {
     }
 
     /// The lowest part of `range` that was not reported.
-    pub fn first_unsacked(&self, range: Range<u64>) -> Option<Range<u64>> {
+    pub(crate) fn first_unsacked(&self, range: Range<u64>) -> Option<Range<u64>> {
         if range.is_empty() {
             return None;
         }
@@ -122,13 +122,13 @@ impl Scoreboard {
     }
 
     /// The end of the highest report.
-    pub fn highest(&self) -> Option<u64> {
+    pub(crate) fn highest(&self) -> Option<u64> {
         self.sacked.last().map(|range| range.end)
     }
 
     /// IsLost of RFC 6675 §4 as a boundary: what lies below it and was not reported is lost, for
     /// DupThresh ranges, or more than (DupThresh - 1) * SMSS octets, are reported above.
-    pub fn lost_below(&self, smss: u32) -> u64 {
+    pub(crate) fn lost_below(&self, smss: u32) -> u64 {
         let enough_octets = u64::from((DUP_THRESH - 1) * smss);
         let mut octets = 0;
         for (count, range) in self.sacked.iter().rev().enumerate() {

@@ -17,7 +17,7 @@ struct Clocked {
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub struct InFlight {
+pub(crate) struct InFlight {
     clocked: Option<Clocked>,
     /// Since when nothing was acknowledged although something is in flight.
     waiting_since: Option<Instant>,
@@ -27,7 +27,7 @@ pub struct InFlight {
 
 impl InFlight {
     /// Nothing is in flight.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             clocked: None,
             waiting_since: None,
@@ -36,14 +36,14 @@ impl InFlight {
     }
 
     /// A segment that ends before `end` was sent for the first time.
-    pub fn on_sent(&mut self, end: SeqNumber, now: Instant) {
+    pub(crate) fn on_sent(&mut self, end: SeqNumber, now: Instant) {
         self.clocked.get_or_insert(Clocked { end, sent_at: now });
         self.waiting_since.get_or_insert(now);
         self.last_sent_at = Some(now);
     }
 
     /// Something was sent again: what was clocked has become ambiguous (Karn's rule).
-    pub fn on_retransmitted(&mut self, now: Instant) {
+    pub(crate) fn on_retransmitted(&mut self, now: Instant) {
         self.clocked = None;
         self.waiting_since.get_or_insert(now);
         self.last_sent_at = Some(now);
@@ -51,7 +51,12 @@ impl InFlight {
 
     /// `una` advanced; `nxt` tells whether anything is still in flight. The answer is the round trip
     /// time if the clocked segment was covered.
-    pub fn on_acked(&mut self, una: SeqNumber, nxt: SeqNumber, now: Instant) -> Option<Duration> {
+    pub(crate) fn on_acked(
+        &mut self,
+        una: SeqNumber,
+        nxt: SeqNumber,
+        now: Instant,
+    ) -> Option<Duration> {
         self.waiting_since = (una != nxt).then_some(now);
         let clocked = self.clocked?;
         if una.is_before(clocked.end) {
@@ -62,19 +67,19 @@ impl InFlight {
     }
 
     /// Since when the peer owes us an acknowledgment.
-    pub const fn waiting_since(&self) -> Option<Instant> {
+    pub(crate) const fn waiting_since(&self) -> Option<Instant> {
         self.waiting_since
     }
 
     /// The peer answered, though it acknowledged nothing new (a zero window).
-    pub fn on_answered(&mut self, now: Instant) {
+    pub(crate) fn on_answered(&mut self, now: Instant) {
         if self.waiting_since.is_some() {
             self.waiting_since = Some(now);
         }
     }
 
     /// When something was last sent.
-    pub const fn last_sent_at(&self) -> Option<Instant> {
+    pub(crate) const fn last_sent_at(&self) -> Option<Instant> {
         self.last_sent_at
     }
 }

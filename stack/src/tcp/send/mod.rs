@@ -3,10 +3,10 @@
 //! `arrives/*`, `call/*`, `timeout/*` and `output.rs` compose these parts with the receiving half,
 //! loss recovery and congestion control. Nothing here knows of those.
 
-pub mod in_flight;
-pub mod queue;
-pub mod segmentize;
-pub mod window;
+pub(crate) mod in_flight;
+pub(crate) mod queue;
+pub(crate) mod segmentize;
+pub(crate) mod window;
 
 use in_flight::InFlight;
 use queue::SendQueue;
@@ -16,20 +16,20 @@ use crate::base::SeqNumber;
 
 /// Everything that one side needs to send.
 #[derive(Clone, Debug)]
-pub struct SendHalf {
+pub(crate) struct SendHalf {
     /// ISS: the number of our SYN.
-    pub iss: SeqNumber,
+    pub(crate) iss: SeqNumber,
     /// SND.UNA, SND.NXT, SND.WND and what belongs to them.
-    pub window: SendWindow,
+    pub(crate) window: SendWindow,
     /// Text that waits to be sent or acknowledged, and the FIN after it.
-    pub queue: SendQueue,
+    pub(crate) queue: SendQueue,
     /// When what is in flight was sent.
-    pub in_flight: InFlight,
+    pub(crate) in_flight: InFlight,
 }
 
 impl SendHalf {
     /// Before our SYN is sent: everything stands at `iss`.
-    pub const fn new(iss: SeqNumber) -> Self {
+    pub(crate) const fn new(iss: SeqNumber) -> Self {
         Self {
             iss,
             window: SendWindow::new(iss),
@@ -39,35 +39,30 @@ impl SendHalf {
     }
 
     /// Octets of text that were never sent.
-    pub fn unsent_octets(&self) -> usize {
+    pub(crate) fn unsent_octets(&self) -> usize {
         let end = self.queue.end();
         // After our FIN, SND.NXT is one past the end.
         if self.window.nxt.is_before(end) {
-            self.window.nxt.later_of(self.queue.start()).distance_to(end) as usize
+            self.window
+                .nxt
+                .later_of(self.queue.start())
+                .distance_to(end) as usize
         } else {
             0
         }
     }
 
     /// True if our FIN was sent.
-    pub fn fin_is_sent(&self) -> bool {
+    pub(crate) fn fin_is_sent(&self) -> bool {
         self.queue
             .fin()
             .is_some_and(|fin| fin.is_before(self.window.nxt))
     }
 
     /// True if our FIN was acknowledged.
-    pub fn fin_is_acked(&self) -> bool {
+    pub(crate) fn fin_is_acked(&self) -> bool {
         self.queue
             .fin()
             .is_some_and(|fin| fin.is_before(self.window.una))
     }
-
-    /// True if our SYN was sent and not acknowledged.
-    pub fn syn_is_in_flight(&self) -> bool {
-        self.window.una == self.iss && self.window.nxt != self.iss
-    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,7 @@ use crate::wire::packet::Text;
 
 /// Text in sequence space, and the FIN that follows it once the user closed.
 #[derive(Clone, Debug)]
-pub struct SendQueue {
+pub(crate) struct SendQueue {
     /// The number of the first octet that is held.
     start: SeqNumber,
     slices: Slices,
@@ -21,7 +21,7 @@ pub struct SendQueue {
 
 impl SendQueue {
     /// An empty queue of a connection whose SYN has the number `iss`.
-    pub const fn new(iss: SeqNumber) -> Self {
+    pub(crate) const fn new(iss: SeqNumber) -> Self {
         Self {
             start: SeqNumber::new(iss.raw().wrapping_add(1)),
             slices: Slices::new(),
@@ -30,43 +30,43 @@ impl SendQueue {
     }
 
     /// The number of the first octet that is held.
-    pub const fn start(&self) -> SeqNumber {
+    pub(crate) const fn start(&self) -> SeqNumber {
         self.start
     }
 
     /// The number after the last octet that is held.
-    pub fn end(&self) -> SeqNumber {
+    pub(crate) fn end(&self) -> SeqNumber {
         self.start + self.slices.octets() as u32
     }
 
     /// How many octets are held.
-    pub const fn octets(&self) -> usize {
+    pub(crate) const fn octets(&self) -> usize {
         self.slices.octets()
     }
 
     /// The number of our FIN, once [`close`](Self::close) was called.
-    pub fn fin(&self) -> Option<SeqNumber> {
+    pub(crate) fn fin(&self) -> Option<SeqNumber> {
         self.closed.then(|| self.end())
     }
 
     /// True once no more text is taken.
-    pub const fn is_closed(&self) -> bool {
+    pub(crate) const fn is_closed(&self) -> bool {
         self.closed
     }
 
     /// No more text: a FIN follows what is held.
-    pub const fn close(&mut self) {
+    pub(crate) const fn close(&mut self) {
         self.closed = true;
     }
 
     /// Adds text to the end.
-    pub fn push(&mut self, slice: Bytes) {
+    pub(crate) fn push(&mut self, slice: Bytes) {
         debug_assert!(!self.closed);
         self.slices.push(slice);
     }
 
     /// Forgets everything before `una`.
-    pub fn acknowledge(&mut self, una: SeqNumber) {
+    pub(crate) fn acknowledge(&mut self, una: SeqNumber) {
         if self.start.is_before(una) {
             let acked = (self.start.distance_to(una) as usize).min(self.slices.octets());
             self.slices.advance(acked);
@@ -75,13 +75,13 @@ impl SendQueue {
     }
 
     /// Forgets everything (ABORT, RFC 9293 §3.10.5).
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.start = self.end();
         self.slices = Slices::new();
     }
 
     /// The text from `from` on, at most `octets_max` octets, shared and not copied.
-    pub fn text(&mut self, from: SeqNumber, octets_max: usize) -> Text {
+    pub(crate) fn text(&mut self, from: SeqNumber, octets_max: usize) -> Text {
         if from.is_before(self.start) {
             return Text::new();
         }

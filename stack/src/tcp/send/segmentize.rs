@@ -5,7 +5,7 @@
 
 /// Whether small segments wait while something is unacknowledged (RFC 9293 §3.7.4).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Nagle {
+pub(crate) enum Nagle {
     /// They wait.
     On,
     /// They go at once (MUST-17).
@@ -14,7 +14,7 @@ pub enum Nagle {
 
 /// Whether more text may follow what is queued.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// The user may send more.
     Open,
     /// The user closed: nothing is worth waiting for.
@@ -23,7 +23,7 @@ pub enum Stream {
 
 /// Whether the override timer of RFC 9293 §3.8.6.2.1 (4) has expired.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Override {
+pub(crate) enum Override {
     /// Not yet.
     Waiting,
     /// Whatever fits is sent.
@@ -32,32 +32,32 @@ pub enum Override {
 
 /// What there is to send and what limits it. All in octets.
 #[derive(Clone, Copy, Debug)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// D: text that was never sent.
-    pub unsent: u32,
+    pub(crate) unsent: u32,
     /// U: what the peer's window still takes.
-    pub usable: u32,
+    pub(crate) usable: u32,
     /// What the congestion window still takes.
-    pub cwnd_room: u32,
+    pub(crate) cwnd_room: u32,
     /// Eff.snd.MSS: the most text in one segment.
-    pub mss: u32,
+    pub(crate) mss: u32,
     /// Max(SND.WND).
-    pub max_wnd: u32,
+    pub(crate) max_wnd: u32,
     /// SND.NXT - SND.UNA.
-    pub in_flight: u32,
+    pub(crate) in_flight: u32,
     /// Nagle's algorithm.
-    pub nagle: Nagle,
+    pub(crate) nagle: Nagle,
     /// Whether the user closed.
-    pub stream: Stream,
+    pub(crate) stream: Stream,
     /// The override timer.
-    pub sws_override: Override,
+    pub(crate) sws_override: Override,
     /// The most text in one superpacket; one segment if it is less than that.
-    pub super_octets: u32,
+    pub(crate) super_octets: u32,
 }
 
 /// What to do about it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Cut {
+pub(crate) enum Cut {
     /// Send so many octets.
     Send {
         /// At least one.
@@ -75,7 +75,7 @@ pub enum Cut {
 }
 
 /// The decision.
-pub fn cut(offer: &Offer) -> Cut {
+pub(crate) fn cut(offer: &Offer) -> Cut {
     if offer.unsent == 0 {
         return Cut::Nothing;
     }
@@ -118,7 +118,7 @@ pub fn cut(offer: &Offer) -> Cut {
 fn tail_may_go(offer: &Offer, mss: u32) -> bool {
     offer.nagle == Nagle::Off
         || offer.stream == Stream::Ending
-        || offer.unsent % mss == 0
+        || offer.unsent.is_multiple_of(mss)
         || (offer.in_flight == 0 && offer.unsent < mss)
         || offer.sws_override == Override::Expired
 }

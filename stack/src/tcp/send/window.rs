@@ -7,7 +7,7 @@ use crate::base::SeqNumber;
 
 /// How SEG.ACK stands to what was sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AckStanding {
+pub(crate) enum AckStanding {
     /// SND.UNA < SEG.ACK =< SND.NXT: something new is acknowledged.
     New,
     /// SEG.ACK = SND.UNA.
@@ -22,11 +22,11 @@ pub enum AckStanding {
 
 /// The send window.
 #[derive(Clone, Debug)]
-pub struct SendWindow {
+pub(crate) struct SendWindow {
     /// SND.UNA: the oldest number that is not acknowledged.
-    pub una: SeqNumber,
+    pub(crate) una: SeqNumber,
     /// SND.NXT: the next number to be used for the first time.
-    pub nxt: SeqNumber,
+    pub(crate) nxt: SeqNumber,
     /// SND.WND in octets, scaled (MUST-1: unsigned; REC-1: 32 bits).
     wnd: u32,
     /// SND.WL1: SEG.SEQ of the last window update.
@@ -41,7 +41,7 @@ pub struct SendWindow {
 
 impl SendWindow {
     /// Before the peer said anything.
-    pub const fn new(iss: SeqNumber) -> Self {
+    pub(crate) const fn new(iss: SeqNumber) -> Self {
         Self {
             una: iss,
             nxt: iss,
@@ -54,42 +54,42 @@ impl SendWindow {
     }
 
     /// SND.WND.
-    pub const fn wnd(&self) -> u32 {
+    pub(crate) const fn wnd(&self) -> u32 {
         self.wnd
     }
 
     /// MAX.SND.WND.
-    pub const fn max_wnd(&self) -> u32 {
+    pub(crate) const fn max_wnd(&self) -> u32 {
         self.max_wnd
     }
 
     /// Snd.Wind.Shift, agreed in the handshake.
-    pub const fn shift(&self) -> u8 {
+    pub(crate) const fn shift(&self) -> u8 {
         self.shift
     }
 
     /// The handshake agreed on `shift` for the windows that the peer sends.
-    pub const fn set_shift(&mut self, shift: u8) {
+    pub(crate) const fn set_shift(&mut self, shift: u8) {
         self.shift = shift;
     }
 
     /// Octets between SND.UNA and SND.NXT.
-    pub const fn in_flight(&self) -> u32 {
+    pub(crate) const fn in_flight(&self) -> u32 {
         self.una.distance_to(self.nxt)
     }
 
     /// SND.UNA + SND.WND.
-    pub fn right_edge(&self) -> SeqNumber {
+    pub(crate) fn right_edge(&self) -> SeqNumber {
         self.una + self.wnd
     }
 
     /// How much may be sent beyond SND.NXT; zero while a shrunk window lies behind it.
-    pub const fn usable(&self) -> u32 {
+    pub(crate) const fn usable(&self) -> u32 {
         self.wnd.saturating_sub(self.in_flight())
     }
 
     /// How SEG.ACK stands.
-    pub fn standing_of(&self, ack: SeqNumber) -> AckStanding {
+    pub(crate) fn standing_of(&self, ack: SeqNumber) -> AckStanding {
         if ack == self.una {
             AckStanding::Repeated
         } else if self.una.is_before(ack) {
@@ -106,14 +106,14 @@ impl SendWindow {
     }
 
     /// SND.UNA moves on to `ack`. The right edge stays: only a window update moves it.
-    pub fn acknowledge(&mut self, ack: SeqNumber) {
+    pub(crate) fn acknowledge(&mut self, ack: SeqNumber) {
         self.wnd = self.wnd.saturating_sub(self.una.distance_to(ack));
         self.una = ack;
     }
 
     /// RFC 9293 §3.10.7.4, fifth: SND.WND is taken from a segment that is not older than the last one
     /// that set it. `seg_wnd` as in the header.
-    pub fn update(&mut self, seq: SeqNumber, ack: SeqNumber, seg_wnd: u16) {
+    pub(crate) fn update(&mut self, seq: SeqNumber, ack: SeqNumber, seg_wnd: u16) {
         let newer = self.wl1.is_before(seq) || (self.wl1 == seq && self.wl2.is_at_or_before(ack));
         if newer {
             self.replace(seq, ack, u32::from(seg_wnd) << self.shift);
@@ -121,7 +121,7 @@ impl SendWindow {
     }
 
     /// The first window, from a segment with SYN: never scaled (RFC 7323 §2.2).
-    pub fn begin(&mut self, seq: SeqNumber, ack: SeqNumber, seg_wnd: u16) {
+    pub(crate) fn begin(&mut self, seq: SeqNumber, ack: SeqNumber, seg_wnd: u16) {
         self.replace(seq, ack, u32::from(seg_wnd));
     }
 

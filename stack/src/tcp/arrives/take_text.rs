@@ -1,0 +1,126 @@
+//! Seventh, process the segment text (RFC 9293 §3.10.7.4).
+//!
+//! Called by `synchronized.rs` with text that lies within the window. What is in order goes to the
+//! user's queue, the rest waits; either way the peer hears of it.
+
+use core::ops::ControlFlow;
+
+use super::Verdict;
+use crate::context::Context;
+use crate::discard::Discard;
+use crate::observe::SendReason;
+use crate::tcp::connection::{Connection, Handle, Pressure};
+use crate::tcp::receive::queue::unpinned;
+use crate::tcp::receive::reassembly::ReassemblyLimits;
+use crate::tcp::recovery::Sack;
+use crate::tcp::segment::Segment;
+use crate::tcp::state;
+
+/// See the module.
+pub(crate) fn take_text(
+    connection: &mut Connection,
+    segment: &mut Segment,
+    cx: &mut Context<'_>,
+) -> ControlFlow<Verdict> {
+    if segment.text.is_empty() {
+        return ControlFlow::Continue(());
+    }
+    if !state::takes_text(connection.state) {
+        // The peer's FIN came before; in TIME-WAIT and its kin nothing else was to come.
+        connection.acknowledge_now(SendReason::AcknowledgeNow);
+        return ControlFlow::Break(Verdict::Dropped(Discard::TcpAfterFin));
+    }
+    if connection.handle == Handle::Released {
+        return ControlFlow::Break(Verdict::Unread);
+    }
+    if let Some(fin) = connection.rcv.fin {
+        // The FIN is known and waits for what is missing before it: nothing lies behind it.
+        let fin = connection.rcv.seq_at(fin);
+        if fin.is_at_or_before(segment.seq) {
+            segment.drop_text();
+            return ControlFlow::Break(Verdict::Dropped(Discard::TcpAfterFin));
+        }
+        segment.trim_back(fin);
+    }
+    if segment.seq == connection.rcv.nxt {
+        take_in_order(connection, segment);
+        ControlFlow::Continue(())
+    } else {
+        keep_out_of_order(connection, segment, cx)
+    }
+}
+
+fn take_in_order(connection: &mut Connection, segment: &Segment) {
+    let text = segment.text.clone();
+    let octets = text.len();
+    deliver(connection, unpinned(text, segment.frame_octets));
+    let rcv_mss = connection.rcv_mss();
+    connection.rcv.acknowledge.on_text(octets as u32, rcv_mss);
+    let Some(mut waiting) = connection.rcv.out_of_order.take() else {
+        return;
+    };
+    if waiting.reassembly.is_empty() {
+        connection.rcv.out_of_order = Some(waiting);
+        return;
+    }
+    while let Some(text) = waiting.reassembly.pop_at(connection.rcv.position) {
+        deliver(connection, text);
+    }
+    // RFC 5681 §4.2: a segment that fills a hole, in whole or in part, is acknowledged at once.
+    connection.acknowledge_now(SendReason::AcknowledgeNow);
+    if !waiting.reassembly.is_empty() || waiting.sack.has_duplicate() {
+        connection.rcv.out_of_order = Some(waiting);
+    }
+}
+
+fn deliver(connection: &mut Connection, text: bytes::Bytes) {
+    connection.rcv.advance(text.len());
+    if connection.reading_is_shut {
+        connection.rcv.queue.skip(text.len());
+        return;
+    }
+    connection.rcv.queue.push(text);
+    connection.notices.readable = true;
+}
+
+fn keep_out_of_order(
+    connection: &mut Connection,
+    segment: &Segment,
+    cx: &Context<'_>,
+) -> ControlFlow<Verdict> {
+    let position = connection.rcv.position_of(segment.seq);
+    let text = unpinned(segment.text.clone(), segment.frame_octets);
+    let limits = ReassemblyLimits {
+        ranges_max: cx.config.reassembly_ranges_max as usize,
+        // Pieces cost more than their octets; what is worth more than twice the window is shed.
+        octets_max: connection.settings.receive_buffer_octets.saturating_mul(2),
+    };
+    let kept = match connection.pressure {
+        Pressure::High => false,
+        Pressure::None => {
+            let sack = connection.sack;
+            let waiting = connection.out_of_order();
+            let end = position + text.len() as u64;
+            let is_duplicate = waiting.reassembly.ranges().contains_all(position..end);
+            if is_duplicate && sack == Sack::Agreed {
+                waiting.sack.on_duplicate(position..end);
+            }
+            let kept = waiting.reassembly.insert(position, &text, limits).is_ok();
+            if let Some(block) = waiting.reassembly.ranges().range_with(position) {
+                waiting.sack.on_out_of_order(block.start);
+            }
+            kept
+        }
+    };
+    // RFC 5681 §4.2: a duplicate acknowledgment at once, for each of them if the peer counts.
+    connection.ack_reason = SendReason::AcknowledgeNow;
+    match connection.sack {
+        Sack::Agreed => connection.rcv.acknowledge.now(),
+        Sack::NotAgreed => connection.rcv.acknowledge.duplicate(),
+    }
+    if kept {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(Verdict::Dropped(Discard::TcpReassemblyFull))
+    }
+}

@@ -1,0 +1,304 @@
+//! The way in: checksum, form, which connection? (RFC 9293 §3.10.7, §3.1, §3.9.2.3)
+//!
+//! `ingress.rs` hands a datagram to [`Tcp::datagram_arrives`]; from here it goes to one of
+//! `arrives/*`, whose [`Verdict`] is carried out here. Nothing is answered that was not meant for us
+//! alone.
+
+use core::net::SocketAddr;
+use core::ops::ControlFlow;
+
+use super::arrives::{Verdict, closed, listen, syn_received, syn_sent, synchronized};
+use super::call::{abort, open};
+use super::connection::{Connection, Handle};
+use super::segment::Segment;
+use super::{PathTo, Record, Tcp, reset};
+use crate::base::{Key, SeqNumber};
+use crate::call::ListenerId;
+use crate::context::Context;
+use crate::discard::Discard;
+use crate::observe::State;
+use crate::socket::FourTuple;
+use crate::wire::checksum::Sum;
+use crate::wire::packet::{Cast, Datagram, ReceivedChecksum};
+use crate::wire::protocol::Protocol;
+use crate::wire::tcp::{TcpHeader, TcpRejected};
+
+/// A new incarnation's ISS is so far beyond the last number of the old one (RFC 9293 §3.4.3).
+const REOPEN_GAP_OCTETS: u32 = 0x1_0001;
+
+impl Tcp {
+    /// SEGMENT ARRIVES. `path` is the way back to the sender.
+    pub fn datagram_arrives(&mut self, cx: &mut Context<'_>, datagram: Datagram, path: PathTo) {
+        let mut segment = match parse(datagram) {
+            Ok(segment) => segment,
+            Err(reason) => return cx.discard(reason),
+        };
+        match self.demux.connected(&segment.tuple) {
+            Some(key) if self.is_half_open(key) => {
+                self.half_open_arrives(cx, key, &mut segment, path);
+            }
+            Some(key) => self.connection_arrives(cx, key, &mut segment, path),
+            None => self.unconnected_arrives(cx, &segment, path, None),
+        }
+    }
+
+    fn is_half_open(&self, key: Key) -> bool {
+        matches!(self.records.get(key), Some(Record::HalfOpen(_)))
+    }
+
+    /// A segment for a connection.
+    fn connection_arrives(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Key,
+        segment: &mut Segment,
+        path: PathTo,
+    ) {
+        let pressure = self.pressure(cx);
+        let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+            return;
+        };
+        connection.pressure = pressure;
+        let step = match connection.state {
+            State::SynSent => syn_sent::segment_arrives(connection, segment, cx),
+            _ => synchronized::segment_arrives(connection, segment, cx),
+        };
+        let rst = match step {
+            ControlFlow::Continue(()) | ControlFlow::Break(Verdict::Ended) => None,
+            ControlFlow::Break(Verdict::Dropped(reason)) => {
+                cx.discard(reason);
+                None
+            }
+            ControlFlow::Break(Verdict::Refused(reason)) => {
+                cx.discard(reason);
+                reset::answering(segment)
+            }
+            ControlFlow::Break(Verdict::Unread) => {
+                abort::abort(connection, "RFC 9293 §3.6.1, SHLD-3", cx)
+            }
+            ControlFlow::Break(Verdict::Reopens) => {
+                let last = connection.snd.window.nxt + REOPEN_GAP_OCTETS;
+                connection.enter_closed("RFC 6191 §2", cx);
+                self.settle(cx, key);
+                return self.unconnected_arrives(cx, segment, path, Some(last));
+            }
+        };
+        if let Some(rst) = rst {
+            let settings = connection.settings.clone();
+            self.push_reply(cx, &segment.tuple, &settings, &rst);
+        }
+        self.settle(cx, key);
+    }
+
+    /// A segment for a handshake that a listener began.
+    fn half_open_arrives(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Key,
+        segment: &mut Segment,
+        path: PathTo,
+    ) {
+        let Some(Record::HalfOpen(half_open)) = self.records.get_mut(key) else {
+            return;
+        };
+        let Some(listener) = self.listeners.get_mut(half_open.listener.0) else {
+            return self.forget_half_open(key);
+        };
+        let step = syn_received::segment_arrives(half_open, &listener.settings, segment, cx);
+        match step {
+            syn_received::Step::Stays(Verdict::Refused(reason)) => {
+                cx.discard(reason);
+                let settings = listener.settings.clone();
+                if let Some(rst) = reset::answering(segment) {
+                    self.push_reply(cx, &segment.tuple, &settings, &rst);
+                }
+                self.make_ready(key);
+            }
+            syn_received::Step::Stays(Verdict::Dropped(reason)) => {
+                cx.discard(reason);
+                self.make_ready(key);
+            }
+            syn_received::Step::Stays(_) => {}
+            syn_received::Step::Forgotten(reason) => {
+                cx.discard(reason);
+                self.forget_half_open(key);
+            }
+            syn_received::Step::Completes if listener.is_full() => {
+                // Our SYN-ACK is repeated later; until then the peer believes to be connected.
+                cx.discard(Discard::TcpAcceptQueueFull);
+            }
+            syn_received::Step::Completes => {
+                self.complete_handshake(cx, key);
+                self.connection_arrives(cx, key, segment, path);
+            }
+        }
+    }
+
+    /// The half-open connection becomes one, and waits to be accepted.
+    fn complete_handshake(&mut self, cx: &mut Context<'_>, key: Key) {
+        let Some(Record::HalfOpen(half_open)) = self.records.get(key) else {
+            return;
+        };
+        let (half_open, id) = (half_open.as_ref().clone(), half_open.listener);
+        let half_open_is_ready = half_open.is_ready;
+        let Some(listener) = self.listeners.get_mut(id.0) else {
+            return;
+        };
+        let destination = half_open.tuple.remote.ip();
+        let settings = listener.settings.clone();
+        let mut connection = half_open.into_connection(key, settings, cx.config, cx.now);
+        connection.place = Some(self.destinations.add(destination, key));
+        connection.is_ready = half_open_is_ready;
+        if let Some(record) = self.records.get_mut(key) {
+            *record = Record::Connection(alloc::boxed::Box::new(connection));
+        }
+        let records = &self.records;
+        listener.drop_half_open(|key| matches!(records.get(key), Some(Record::HalfOpen(_))));
+        listener.accept_queue.push_back(key);
+        listener.is_acceptable = true;
+        self.half_open -= 1;
+        self.announce_listener(id);
+    }
+
+    /// A segment that fits no connection. `iss_least` is set if one made room for it.
+    fn unconnected_arrives(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &Segment,
+        path: PathTo,
+        iss_least: Option<SeqNumber>,
+    ) {
+        let step = match self.demux.bound(segment.tuple.local) {
+            Some(listener) => {
+                self.listener_arrives(cx, ListenerId(listener), segment, path, iss_least)
+            }
+            None => ControlFlow::Break(closed::segment_arrives()),
+        };
+        match step {
+            ControlFlow::Break(Verdict::Dropped(reason)) => cx.discard(reason),
+            ControlFlow::Break(Verdict::Refused(reason)) => {
+                cx.discard(reason);
+                if let Some(rst) = reset::answering(segment) {
+                    let settings = self.default_settings(cx);
+                    self.push_reply(cx, &segment.tuple, &settings, &rst);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A segment for a listener.
+    fn listener_arrives(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: ListenerId,
+        segment: &Segment,
+        path: PathTo,
+        iss_least: Option<SeqNumber>,
+    ) -> ControlFlow<Verdict> {
+        listen::check_segment(segment)?;
+        let dropped = |reason| ControlFlow::Break(Verdict::Dropped(reason));
+        let Some(listener) = self.listeners.get(id.0) else {
+            return ControlFlow::Break(closed::segment_arrives());
+        };
+        if listener.is_full() {
+            return dropped(Discard::TcpAcceptQueueFull);
+        }
+        if listener.half_open() as u64 >= cx.config.syn_queue_segments_max {
+            self.recycle_half_open(cx, id);
+        }
+        if self.records.len() as u64 >= cx.config.connections_max {
+            return dropped(Discard::TcpConnectionsFull);
+        }
+        let tuple = segment.tuple;
+        let mut iss = self.initial_sequence.iss(&tuple, cx.now);
+        if let Some(least) = iss_least
+            && iss.is_before(least)
+        {
+            iss = least;
+        }
+        let beginning = listen::Beginning {
+            iss,
+            timestamp_offset: self.timestamp_offsets.offset(&tuple),
+            path,
+        };
+        let Some(listener) = self.listeners.get_mut(id.0) else {
+            return ControlFlow::Break(closed::segment_arrives());
+        };
+        let half_open = listen::begin(listener, segment, &beginning, cx);
+        let key = self
+            .records
+            .insert(Record::HalfOpen(alloc::boxed::Box::new(half_open)));
+        listener.push_half_open(key);
+        self.half_open += 1;
+        // Nobody has these ends: `connected` was asked first.
+        let _ = self.demux.connect(tuple, key);
+        self.make_ready(key);
+        ControlFlow::Continue(())
+    }
+
+    /// RFC 4987 §3.4: the oldest half-open connection makes room.
+    fn recycle_half_open(&mut self, cx: &mut Context<'_>, id: ListenerId) {
+        while let Some(listener) = self.listeners.get_mut(id.0)
+            && let Some(oldest) = listener.pop_half_open()
+        {
+            if self.is_half_open(oldest) {
+                cx.discard(Discard::TcpSynQueueFull);
+                return self.forget_half_open(oldest);
+            }
+        }
+    }
+}
+
+/// Checksum and form (MUST-3, MUST-57, MUST-63).
+fn parse(datagram: Datagram) -> Result<Segment, Discard> {
+    let is_unicast = datagram.cast == Cast::Unicast
+        && open::is_one_host(datagram.source)
+        && open::is_one_host(datagram.destination);
+    if !is_unicast {
+        return Err(Discard::TcpNotUnicast);
+    }
+    if datagram.checksum == ReceivedChecksum::Unverified && !checksum_is_right(&datagram) {
+        return Err(Discard::TcpChecksum);
+    }
+    let parsed = TcpHeader::parse(&datagram.payload).map_err(discard_for)?;
+    let header = &parsed.header;
+    if header.source_port == 0 || header.destination_port == 0 {
+        return Err(Discard::TcpPortZero);
+    }
+    let tuple = FourTuple {
+        local: SocketAddr::new(datagram.destination, header.destination_port),
+        remote: SocketAddr::new(datagram.source, header.source_port),
+    };
+    let text = datagram.payload.slice(parsed.header_octets..);
+    let frame_octets = datagram.packet.len();
+    let mut segment = Segment::new(tuple, header, text, frame_octets);
+    if let Some(octets) = datagram.segment_octets {
+        segment.segments = (segment.text.len() as u32)
+            .div_ceil(u32::from(octets).max(1))
+            .max(1);
+    }
+    Ok(segment)
+}
+
+fn discard_for(rejected: TcpRejected) -> Discard {
+    match rejected {
+        TcpRejected::Truncated { .. } | TcpRejected::DataOffset { .. } => Discard::TcpHeader,
+        TcpRejected::Option(_) => Discard::TcpOption,
+    }
+}
+
+fn checksum_is_right(datagram: &Datagram) -> bool {
+    let octets = datagram.payload.len();
+    let (source, destination) = (datagram.source, datagram.destination);
+    let mut sum = Sum::pseudo_header(source, destination, Protocol::TCP, octets);
+    sum.add(&datagram.payload);
+    sum.is_valid()
+}
+
+impl Connection {
+    /// True once nothing of it is needed any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state == State::Closed && self.handle == Handle::Released
+    }
+}

@@ -1,0 +1,424 @@
+//! What is most urgent for one connection now? (RFC 9293 §3.8, RFC 5681, RFC 6675)
+//!
+//! `mod.rs` pulls: after a batch of arrivals, calls and timeouts it asks each connection that was
+//! touched until the answer is `None`. Every segment of a connection but the RST of ABORT is made here,
+//! and every timer that follows from what is in flight is set here.
+
+use super::congestion::CongestionControl;
+use super::connection::Connection;
+use super::recovery::{LossRecovery, Resend};
+use super::segment_out::{Form, emit};
+use super::send::segmentize::{Cut, Offer, Override, Stream, cut};
+use super::state;
+use super::timers::Timer;
+use crate::base::{Duration, SeqNumber};
+use crate::config::millis;
+use crate::context::Context;
+use crate::observe::{SendReason, State};
+use crate::tcp::receive::acknowledge::Urgency;
+use crate::wire::packet::{Outgoing, Text};
+use crate::wire::tcp::TcpFlags;
+
+/// The next segment, or `None` if everything has to wait for something.
+pub(crate) fn next_segment(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    let segment = match connection.state {
+        State::Closed | State::Listen => None,
+        State::SynSent => open(connection, cx),
+        State::SynReceived => open(connection, cx).or_else(|| acknowledge(connection, cx)),
+        State::Established
+        | State::FinWait1
+        | State::FinWait2
+        | State::CloseWait
+        | State::Closing
+        | State::LastAck
+        | State::TimeWait => synchronized(connection, cx),
+    };
+    if segment.is_none() {
+        rest(connection, cx);
+    }
+    segment
+}
+
+/// In the order of urgency.
+fn synchronized(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    // Blocks of SACK take room that text would need: they go ahead on an ACK of their own.
+    // Duplicate ACKs count only while they carry no text (RFC 5681 §2).
+    if connection.rcv.acknowledge.urgency() == Urgency::Now
+        && (connection.has_sack_to_report() || connection.rcv.acknowledge.owes_duplicates())
+    {
+        return acknowledge(connection, cx);
+    }
+    if state::sends_text(connection.state) {
+        let text = retransmit(connection, cx)
+            .or_else(|| probe_window(connection, cx))
+            .or_else(|| send_new(connection, cx))
+            .or_else(|| speculate(connection, cx));
+        if text.is_some() {
+            return text;
+        }
+    }
+    keep_alive(connection, cx).or_else(|| acknowledge(connection, cx))
+}
+
+/// SYN, or SYN-ACK of a simultaneous open.
+fn open(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    if !core::mem::take(&mut connection.owed.syn) {
+        return None;
+    }
+    let iss = connection.snd.iss;
+    let flags = match connection.state {
+        State::SynSent => TcpFlags::SYN,
+        _ => TcpFlags::SYN.with(TcpFlags::ACK),
+    };
+    let first = connection.snd.window.nxt == iss;
+    connection.snd.window.nxt = iss + 1;
+    if first {
+        connection.snd.in_flight.on_sent(iss + 1, cx.now);
+    } else {
+        connection.snd.in_flight.on_retransmitted(cx.now);
+    }
+    let rto = connection.rtt.rto();
+    connection.timers.set(Timer::Retransmission, cx.now + rto);
+    let form = Form::new(iss, flags, SendReason::Open);
+    Some(emit(connection, form, cx))
+}
+
+/// What loss recovery wants, as far as cwnd and the peer's window let it.
+fn retransmit(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    let most = resend_octets_max(connection, cx);
+    if most == 0 {
+        return None;
+    }
+    let resend = connection.recovery.next_resend(most)?;
+    let reason = if connection.attempts.timeouts > 0 {
+        SendReason::RetransmissionTimeout
+    } else {
+        SendReason::FastRetransmit
+    };
+    send_again(connection, resend, reason, cx)
+}
+
+/// RFC 6675 §4, NextSeg rule (3).
+fn speculate(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    if !connection.recovery.is_recovering() || connection.snd.unsent_octets() > 0 {
+        return None;
+    }
+    let most = resend_octets_max(connection, cx).min(connection.smss());
+    if most == 0 {
+        return None;
+    }
+    let resend = connection.recovery.next_speculative(most)?;
+    send_again(connection, resend, SendReason::FastRetransmit, cx)
+}
+
+/// How much of a lost part may be sent again at once.
+fn resend_octets_max(connection: &Connection, cx: &Context<'_>) -> u32 {
+    if !connection.recovery.is_recovering() {
+        return 0;
+    }
+    let smss = connection.smss();
+    let room = cwnd_room(connection) / smss * smss;
+    let most = super_octets(cx, smss);
+    if connection.recovery.resends_regardless() {
+        room.clamp(smss, most)
+    } else {
+        room.min(most)
+    }
+}
+
+fn send_again(
+    connection: &mut Connection,
+    resend: Resend,
+    reason: SendReason,
+    cx: &mut Context<'_>,
+) -> Option<Outgoing> {
+    // SHLD-15, SHLD-16: only what lies within the window, however it shrank.
+    let edge = connection.snd.window.right_edge();
+    let fin = connection.snd.queue.fin();
+    let is_bare_fin = fin == Some(resend.seq);
+    if !resend.seq.is_before(edge) && !is_bare_fin {
+        return None;
+    }
+    let octets = if is_bare_fin {
+        1
+    } else {
+        resend.octets.min(resend.seq.distance_to(edge))
+    };
+    let text = connection.snd.queue.text(resend.seq, octets as usize);
+    let text_octets = text.octets() as u32;
+    let end = resend.seq + text_octets;
+    let with_fin = if connection.snd.fin_is_sent() {
+        Fin::at(end, connection)
+    } else {
+        Fin::NotIncluded
+    };
+    let octets = text_octets + with_fin.seg_len();
+    if octets == 0 {
+        return None;
+    }
+    let seq = resend.seq;
+    let nxt = connection.snd.window.nxt;
+    connection.recovery.on_resent(Resend { seq, octets }, nxt);
+    connection.snd.in_flight.on_retransmitted(cx.now);
+    connection.retransmissions += u64::from(octets.div_ceil(connection.smss()));
+    if seq == connection.snd.window.una {
+        // Nothing is resent within one RTO of its last transmission (RFC 6298 §5).
+        let rto = connection.rtt.rto();
+        connection.timers.set(Timer::Retransmission, cx.now + rto);
+    }
+    start_retransmission_timer(connection, cx);
+    Some(emit_text(
+        connection,
+        Form::new(seq, with_fin.flags(), reason),
+        text,
+        cx,
+    ))
+}
+
+/// RFC 9293 §3.8.6.1: one octet beyond (or at the edge of) a closed window.
+fn probe_window(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    if !core::mem::take(&mut connection.owed.window_probe) {
+        return None;
+    }
+    let window = &connection.snd.window;
+    let (una, nxt) = (window.una, window.nxt);
+    let is_new = una == nxt;
+    let text = connection.snd.queue.text(una, 1);
+    let with_fin = Fin::at(una + text.octets() as u32, connection);
+    let octets = text.octets() as u32 + with_fin.seg_len();
+    if octets == 0 {
+        return None;
+    }
+    if is_new {
+        connection.snd.window.nxt = nxt + octets;
+    }
+    connection.snd.in_flight.on_retransmitted(cx.now);
+    let form = Form::new(una, with_fin.flags(), SendReason::WindowProbe);
+    Some(emit_text(connection, form, text, cx))
+}
+
+/// Text that was never sent, and the FIN after it.
+fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    let unsent = u32::try_from(connection.snd.unsent_octets()).unwrap_or(u32::MAX);
+    if unsent == 0 {
+        connection.cwnd_limited = false;
+        return send_bare_fin(connection, cx);
+    }
+    restart_after_idle(connection, cx);
+    let smss = connection.smss();
+    let decision = cut(&Offer {
+        unsent,
+        usable: connection.snd.window.usable(),
+        cwnd_room: cwnd_room(connection),
+        mss: smss,
+        max_wnd: connection.snd.window.max_wnd(),
+        in_flight: connection.snd.window.in_flight(),
+        nagle: connection.settings.nagle,
+        stream: if connection.snd.queue.is_closed() {
+            Stream::Ending
+        } else {
+            Stream::Open
+        },
+        sws_override: if connection.owed.sws_override {
+            Override::Expired
+        } else {
+            Override::Waiting
+        },
+        super_octets: super_octets(cx, smss),
+    });
+    connection.cwnd_limited = decision == Cut::CwndIsFull;
+    let Cut::Send { octets } = decision else {
+        return None;
+    };
+    connection.owed.sws_override = false;
+    let seq = connection.snd.window.nxt;
+    let text = connection.snd.queue.text(seq, octets as usize);
+    let end = seq + text.octets() as u32;
+    let with_fin = Fin::at(end, connection);
+    connection.snd.window.nxt = end + with_fin.seg_len();
+    let nxt = connection.snd.window.nxt;
+    connection.snd.in_flight.on_sent(nxt, cx.now);
+    start_retransmission_timer(connection, cx);
+    let form = Form::new(seq, with_fin.flags(), SendReason::NewText);
+    Some(emit_text(connection, form, text, cx))
+}
+
+/// The FIN alone: it needs no window.
+fn send_bare_fin(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    let fin = connection.snd.queue.fin()?;
+    if connection.snd.window.nxt != fin {
+        return None;
+    }
+    connection.snd.window.nxt = fin + 1;
+    connection.snd.in_flight.on_sent(fin + 1, cx.now);
+    start_retransmission_timer(connection, cx);
+    Some(emit(
+        connection,
+        Form::new(fin, Fin::Included.flags(), SendReason::Fin),
+        cx,
+    ))
+}
+
+/// RFC 9293 §3.8.4, SHLD-12: SEG.SEQ = SND.NXT-1 and no text.
+fn keep_alive(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    if !core::mem::take(&mut connection.owed.keep_alive) {
+        return None;
+    }
+    let seq = connection.snd.window.nxt - 1;
+    let form = Form::new(seq, TcpFlags::ACK, SendReason::KeepAlive);
+    Some(emit(connection, form, cx))
+}
+
+/// <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>
+fn acknowledge(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    if connection.rcv.acknowledge.urgency() != Urgency::Now {
+        return None;
+    }
+    let seq = connection.snd.window.nxt;
+    let form = Form::new(seq, TcpFlags::ACK, connection.ack_reason);
+    connection.ack_reason = SendReason::AcknowledgeNow;
+    Some(emit(connection, form, cx))
+}
+
+/// Emits text as one segment, or as a superpacket of segments of SMSS.
+fn emit_text(
+    connection: &mut Connection,
+    mut form: Form,
+    text: Text,
+    cx: &mut Context<'_>,
+) -> Outgoing {
+    let smss = connection.smss();
+    let end = form.seq + text.octets() as u32;
+    if !text.is_empty() && end == connection.snd.queue.end() {
+        // MUST-61: the last of what is queued is pushed.
+        form.flags = form.flags.with(TcpFlags::PSH);
+    }
+    if text.octets() > smss as usize {
+        form.segment_octets = u16::try_from(smss).ok();
+    }
+    form.text = text;
+    emit(connection, form, cx)
+}
+
+/// Nothing more to send for now: which timer wakes us?
+fn rest(connection: &mut Connection, cx: &Context<'_>) {
+    if connection.rcv.acknowledge.urgency() == Urgency::Delayed {
+        let delay = millis(cx.config.delayed_ack_ms);
+        connection
+            .timers
+            .set_if_idle(Timer::DelayedAck, cx.now + delay);
+    } else {
+        connection.timers.stop(Timer::DelayedAck);
+    }
+    if !state::sends_text(connection.state) {
+        return;
+    }
+    let window = &connection.snd.window;
+    let in_flight = window.in_flight() > 0;
+    let bare_fin = connection.snd.queue.fin() == Some(window.una);
+    let closed = window.wnd() == 0 && !bare_fin;
+    let unsent = connection.snd.unsent_octets() > 0;
+    if closed && (in_flight || unsent) {
+        // What lies in a closed window is probed for, not timed out (SHLD-17).
+        connection.timers.stop(Timer::Retransmission);
+        let wait = persist_interval(connection, cx);
+        connection.timers.set_if_idle(Timer::Persist, cx.now + wait);
+        return;
+    }
+    if in_flight {
+        start_retransmission_timer(connection, cx);
+        connection.timers.stop(Timer::Persist);
+        set_user_timer(connection, cx);
+        return;
+    }
+    connection.timers.stop(Timer::Retransmission);
+    if unsent {
+        // Nothing is in flight, so no ACK will come: the window is too small to be worth it.
+        let wait = millis(cx.config.sws_override_ms);
+        connection.timers.set_if_idle(Timer::Persist, cx.now + wait);
+    } else {
+        connection.timers.stop(Timer::Persist);
+    }
+}
+
+/// R2 as a time counts from when the peer last acknowledged something.
+fn set_user_timer(connection: &mut Connection, cx: &Context<'_>) {
+    use super::settings::Patience;
+    let Patience::Time(patience) = connection.settings.patience else {
+        return;
+    };
+    let since = connection.snd.in_flight.waiting_since().unwrap_or(cx.now);
+    connection.timers.set(Timer::User, since + patience);
+}
+
+/// RFC 6298 §5.1.
+fn start_retransmission_timer(connection: &mut Connection, cx: &Context<'_>) {
+    let rto = connection.rtt.rto();
+    connection
+        .timers
+        .set_if_idle(Timer::Retransmission, cx.now + rto);
+}
+
+/// SHLD-29, SHLD-30: the first probe after one RTO, then twice as long each time.
+fn persist_interval(connection: &Connection, cx: &Context<'_>) -> Duration {
+    let factor = 1_u32 << connection.attempts.window_probes.min(16);
+    connection
+        .rtt
+        .rto()
+        .saturating_mul(factor)
+        .min(millis(cx.config.persist_max_ms))
+}
+
+/// RFC 5681 §4.1.
+fn restart_after_idle(connection: &mut Connection, cx: &Context<'_>) {
+    if connection.snd.window.in_flight() == 0
+        && let Some(last) = connection.snd.in_flight.last_sent_at()
+        && connection.rtt.rto() < cx.now.since(last)
+    {
+        connection.congestion.on_idle();
+    }
+}
+
+fn cwnd_room(connection: &Connection) -> u32 {
+    let pipe = connection.recovery.pipe_octets(connection.snd.window.nxt);
+    connection.congestion.cwnd_octets().saturating_sub(pipe)
+}
+
+fn super_octets(cx: &Context<'_>, smss: u32) -> u32 {
+    let most = u32::try_from(cx.config.super_segment_octets).unwrap_or(0);
+    (most / smss * smss).max(smss)
+}
+
+/// The control bits of a segment with text, with or without a FIN behind it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fin {
+    /// The FIN follows.
+    Included,
+    /// More follows, or will.
+    NotIncluded,
+}
+
+impl Fin {
+    /// Whether `end`, where the text ends, is where the FIN stands.
+    fn at(end: SeqNumber, connection: &Connection) -> Self {
+        if connection.snd.queue.fin() == Some(end) {
+            Self::Included
+        } else {
+            Self::NotIncluded
+        }
+    }
+
+    const fn seg_len(self) -> u32 {
+        match self {
+            Self::Included => 1,
+            Self::NotIncluded => 0,
+        }
+    }
+
+    const fn flags(self) -> TcpFlags {
+        match self {
+            Self::Included => TcpFlags::ACK.with(TcpFlags::FIN),
+            Self::NotIncluded => TcpFlags::ACK,
+        }
+    }
+}

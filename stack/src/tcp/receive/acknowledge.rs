@@ -1,0 +1,96 @@
+//! When to acknowledge (RFC 9293 §3.8.6.3, RFC 5681 §4.2).
+//!
+//! `arrives/*` notes what arrived; `output.rs`, which runs after a whole batch, asks what is due. So
+//! one acknowledgment answers a batch (MUST-58, MUST-59) with no special case.
+
+use crate::base::SeqNumber;
+
+/// How urgent an acknowledgment is.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Urgency {
+    /// None is due.
+    #[default]
+    Idle,
+    /// It may wait for its timer, or for text to ride on.
+    Delayed,
+    /// It goes out at once.
+    Now,
+}
+
+/// Without SACK, each segment out of order is told by an ACK of its own, so that the peer can
+/// count to three (RFC 5681 §3.2). More than this say nothing new.
+const DUPLICATES_MAX: u8 = 16;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct Acknowledge {
+    urgency: Urgency,
+    /// Octets of text since the last acknowledgment.
+    octets: u32,
+    /// Duplicate acknowledgments that are owed beyond the one.
+    duplicates: u8,
+    /// Last.ACK.sent (RFC 7323 §4.3).
+    last_sent: SeqNumber,
+}
+
+impl Acknowledge {
+    /// Nothing is due; everything before `nxt` counts as acknowledged.
+    pub(crate) const fn new(nxt: SeqNumber) -> Self {
+        Self {
+            urgency: Urgency::Idle,
+            octets: 0,
+            duplicates: 0,
+            last_sent: nxt,
+        }
+    }
+
+    /// Text arrived in order, the peer's segments holding `mss` octets at most: every second full
+    /// segment is acknowledged at once (SHLD-19).
+    pub(crate) fn on_text(&mut self, octets: u32, mss: u32) {
+        self.octets = self.octets.saturating_add(octets);
+        if self.octets >= 2 * mss {
+            self.urgency = Urgency::Now;
+        } else {
+            self.urgency = self.urgency.max(Urgency::Delayed);
+        }
+    }
+
+    /// An acknowledgment is due at once.
+    pub(crate) const fn now(&mut self) {
+        self.urgency = Urgency::Now;
+    }
+
+    /// A segment arrived out of order, and the peer counts acknowledgments.
+    pub(crate) fn duplicate(&mut self) {
+        if self.urgency == Urgency::Now {
+            self.duplicates = (self.duplicates + 1).min(DUPLICATES_MAX);
+        }
+        self.urgency = Urgency::Now;
+    }
+
+    /// True if more than one is owed.
+    pub(crate) const fn owes_duplicates(&self) -> bool {
+        self.duplicates > 0
+    }
+
+    /// How urgent the next one is.
+    pub(crate) const fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
+    /// Last.ACK.sent.
+    pub(crate) const fn last_sent(&self) -> SeqNumber {
+        self.last_sent
+    }
+
+    /// A segment with ACK = `nxt` was sent.
+    pub(crate) const fn on_sent(&mut self, nxt: SeqNumber) {
+        self.last_sent = nxt;
+        self.octets = 0;
+        if self.duplicates > 0 {
+            self.duplicates -= 1;
+        } else {
+            self.urgency = Urgency::Idle;
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Opening, sending, closing: the arcs of Figure 5.
+
+use std::vec::Vec;
+
+use super::world::{A, B, World, pattern};
+use crate::base::Duration;
+use crate::call::{ConnectionId, Release, Shutdown};
+use crate::event::Event;
+use crate::observe::State;
+
+fn transfer(world: &mut World, from: usize, ids: [ConnectionId; 2], text: &[u8]) {
+    let mut sent = 0;
+    let mut received = Vec::new();
+    for _ in 0..1_000_000 {
+        if sent < text.len() {
+            sent += world.send(from, ids[from], &text[sent..]);
+        }
+        world.step();
+        let (octets, _) = world.receive(1 - from, ids[1 - from], usize::MAX);
+        received.extend_from_slice(&octets);
+        if received.len() >= text.len() {
+            break;
+        }
+    }
+    assert!(received == text, "{} of {}", received.len(), text.len());
+}
+
+fn release(world: &mut World, end: usize, id: ConnectionId, how: Release) {
+    let it = &mut world.ends[end];
+    it.tcp
+        .release(&mut it.around.at(world.now), id, how)
+        .unwrap();
+}
+
+fn shutdown(world: &mut World, end: usize, id: ConnectionId) {
+    let it = &mut world.ends[end];
+    it.tcp
+        .shutdown(&mut it.around.at(world.now), id, Shutdown::Write)
+        .unwrap();
+}
+
+#[test]
+fn a_connection_opens_transfers_both_ways_and_closes() {
+    let mut world = World::new(1);
+    let (a, b) = world.connect();
+    world.run_for(Duration::from_millis(100));
+    assert!(world.ends[A].events.contains(&Event::Established(a)));
+    let text = pattern(300_000);
+    transfer(&mut world, A, [a, b], &text);
+    transfer(&mut world, B, [a, b], &text);
+
+    shutdown(&mut world, A, a);
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.state(A, a), State::FinWait2);
+    assert_eq!(world.state(B, b), State::CloseWait);
+    assert_eq!(world.receive(B, b, 10), (Vec::new(), true));
+    shutdown(&mut world, B, b);
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.state(A, a), State::TimeWait);
+    assert_eq!(world.state(B, b), State::Closed);
+    release(&mut world, A, a, Release::Close);
+    release(&mut world, B, b, Release::Close);
+    world.run_for(Duration::from_secs(61));
+    for end in [A, B] {
+        assert_eq!(world.ends[end].tcp.counts(), Default::default());
+    }
+    assert!(world.ends[A].events.contains(&Event::Released(a)));
+    assert!(world.ends[B].events.contains(&Event::Released(b)));
+}
+
+#[test]
+fn bulk_text_goes_in_full_segments_without_retransmission() {
+    for whole in [false, true] {
+        let mut world = World::new(2);
+        world.whole = whole;
+        let (a, b) = world.connect();
+        let text = pattern(3_000_000);
+        transfer(&mut world, A, [a, b], &text);
+        let status = world.status(A, a);
+        assert_eq!(status.retransmissions, 0);
+        assert_eq!(status.snd_mss, 1_448);
+        assert!(status.timestamps && status.sack && status.window_scaling);
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.ends[A].tcp.counts().queued_octets, 0);
+        assert_eq!(world.ends[B].tcp.counts().queued_octets, 0);
+        assert_eq!(world.ends[A].tcp.counts().timers, 0);
+    }
+}
+
+#[test]
+fn rfc9293_must_10_both_ends_may_close_at_the_same_time() {
+    let mut world = World::new(3);
+    let (a, b) = world.connect();
+    world.run_for(Duration::from_millis(100));
+    release(&mut world, A, a, Release::Close);
+    release(&mut world, B, b, Release::Close);
+    world.run_for(Duration::from_millis(4));
+    assert_eq!(world.state(A, a), State::FinWait1);
+    world.run_for(Duration::from_millis(2));
+    assert_eq!(world.state(A, a), State::Closing);
+    assert_eq!(world.state(B, b), State::Closing);
+    world.run_for(Duration::from_millis(20));
+    assert_eq!(world.state(A, a), State::TimeWait);
+    assert_eq!(world.state(B, b), State::TimeWait);
+    world.run_for(Duration::from_secs(61));
+    assert_eq!(world.ends[A].tcp.counts(), Default::default());
+}

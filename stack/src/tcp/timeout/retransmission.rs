@@ -1,0 +1,84 @@
+//! RETRANSMISSION TIMEOUT (RFC 9293 §3.10.8, RFC 6298 §5.4 to §5.6, RFC 5681 §3.1).
+//!
+//! R1 and R2 are counted here (RFC 9293 §3.8.3).
+
+use crate::base::Instant;
+use crate::config::Config;
+use crate::context::Context;
+use crate::event::{ConnectionError, SoftError};
+use crate::observe::{Observation, State};
+use crate::tcp::congestion::{CongestionControl, Expiry};
+use crate::tcp::connection::Connection;
+use crate::tcp::half_open::HalfOpen;
+use crate::tcp::recovery::{LossRecovery, ResendAll};
+use crate::tcp::settings::Patience;
+
+/// See the module.
+pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
+    connection.attempts.timeouts = connection.attempts.timeouts.saturating_add(1);
+    let timeouts = u64::from(connection.attempts.timeouts);
+    connection.rtt.on_timeout();
+    match connection.state {
+        // R2 for a SYN is a time (MUST-23): see `user.rs`.
+        State::SynSent | State::SynReceived => connection.owed.syn = true,
+        _ => {
+            let gives_up = connection.settings.patience == Patience::Retransmissions
+                && timeouts > cx.config.r2_retransmissions;
+            if gives_up {
+                connection.fail(ConnectionError::TimedOut, "RFC 9293 §3.8.3", cx);
+                return;
+            }
+            resend(connection, cx);
+        }
+    }
+    if timeouts == cx.config.r1_retransmissions {
+        connection.note_soft_error(SoftError::NoAnswer);
+    }
+}
+
+fn resend(connection: &mut Connection, cx: &mut Context<'_>) {
+    let window = &connection.snd.window;
+    let flight_octets = window.in_flight();
+    let first = if connection.attempts.timeouts == 1 {
+        Expiry::First
+    } else {
+        Expiry::Repeated
+    };
+    connection.congestion.on_timeout(flight_octets, first);
+    connection
+        .recovery
+        .on_resend_all(window.nxt, ResendAll::Timeout);
+    connection.snd.in_flight.on_retransmitted(cx.now);
+    let id = connection.id;
+    let cwnd_octets = connection.congestion.cwnd_octets();
+    let ssthresh_octets = connection.congestion.ssthresh_octets();
+    cx.observe(|| Observation::CongestionWindowChanged {
+        connection: id,
+        cwnd_octets,
+        ssthresh_octets,
+        clause: "RFC 5681 §3.1",
+    });
+}
+
+/// Whether a half-open connection goes on trying.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum HalfOpenStep {
+    /// Its SYN-ACK is repeated.
+    Repeats,
+    /// It is forgotten.
+    GivesUp,
+}
+
+/// The timer of a half-open connection has expired.
+pub(crate) fn half_open_expires(
+    half_open: &mut HalfOpen,
+    config: &Config,
+    now: Instant,
+) -> HalfOpenStep {
+    if half_open.give_up_at(config) <= now {
+        return HalfOpenStep::GivesUp;
+    }
+    half_open.retransmissions = half_open.retransmissions.saturating_add(1);
+    half_open.owes_syn_ack = true;
+    HalfOpenStep::Repeats
+}
