@@ -6,19 +6,17 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use hashbrown::HashMap;
-
+use crate::base::keyed::{Keyed, KeyedMap};
 use crate::base::{Key, Random};
-use crate::socket::demux::KeyedHash;
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(crate) struct Destinations(HashMap<IpAddr, Vec<Key>, KeyedHash>);
+pub(crate) struct Destinations(KeyedMap<IpAddr, Vec<Key>>);
 
 impl Destinations {
     /// No connection.
     pub(crate) fn new(random: &mut Random) -> Self {
-        Self(HashMap::with_hasher(KeyedHash::new(random)))
+        Self(KeyedMap::with_hasher(Keyed::new(random.key())))
     }
 
     /// Adds a connection. The answer is its place.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use crate::base::{Duration, Instant, Random, SeqNumber};
 use crate::call::{
-    Accepted, ConnectionId, ConnectionOptions, Families, Listen, ListenerId, Local, OpenConnection, Status,
+    Accepted, ConnectionId, ConnectionOptions, Families, Listen, ListenerId, Local, OpenConnection,
+    Status,
 };
 use crate::config::Config;
 use crate::context::Surroundings;
