@@ -232,3 +232,6 @@ pub(crate) fn takes_event(protocols: &mut Protocols, cx: &mut Context<'_>, event
         Event::Acceptable(_) | Event::RawArrived(_) | Event::LookedUp(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
