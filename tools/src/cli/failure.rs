@@ -1,0 +1,80 @@
+//! Why a subcommand ended without success, with its exit code.
+//!
+//! Every subcommand returns it, `mod.rs` prints it to standard error. A message about a missing right
+//! names the command that mends it.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use sidestep::{Cause, DNSError, OpError};
+use sidestep_tools::bring_up::NotUp;
+use sidestep_tools::ping::PingFailed;
+use thiserror::Error;
+
+/// Why there was no success.
+#[derive(Debug, Error)]
+pub(super) enum Failure {
+    /// The stack could not be brought up.
+    #[error(transparent)]
+    NotUp(#[from] NotUp),
+    /// The packet thread has ended.
+    #[error("the stack: {0}")]
+    Gone(Cause),
+    /// A call on the network failed.
+    #[error(transparent)]
+    Network(#[from] OpError),
+    /// A name has no address.
+    #[error(transparent)]
+    Names(#[from] DNSError),
+    /// No echo reply.
+    #[error(transparent)]
+    Ping(#[from] PingFailed),
+    /// Standard input or output failed.
+    #[error("standard input or output: {0}")]
+    Terminal(io::Error),
+    /// The machine has no thread or no signal for us.
+    #[error(transparent)]
+    Machine(io::Error),
+    /// The directory to serve cannot be read.
+    #[error("{}: {source}", directory.display())]
+    Directory {
+        /// Which one.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The arguments are each right, but not together.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// The output has said it already.
+    #[error("")]
+    Said,
+}
+
+impl Failure {
+    /// See the help of `sidestep`.
+    pub(super) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotUp(_) => 3,
+            Self::Usage(_) => 2,
+            Self::Gone(_)
+            | Self::Network(_)
+            | Self::Names(_)
+            | Self::Ping(_)
+            | Self::Terminal(_)
+            | Self::Machine(_)
+            | Self::Directory { .. }
+            | Self::Said => 1,
+        }
+    }
+
+    /// To standard error; a reader that went away is no failure of ours.
+    pub(super) fn print(&self) {
+        let gone =
+            matches!(self, Self::Terminal(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        if gone || matches!(self, Self::Said) {
+            return;
+        }
+        let _ = writeln!(io::stderr(), "sidestep: {self}");
+    }
+}
