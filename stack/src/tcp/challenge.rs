@@ -8,12 +8,17 @@ use crate::base::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Answers to repeated text that may be given at once, and again after each progress of the stream.
+const REPEATS_BURST: u32 = 8;
+
 /// The limiter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChallengeLimiter {
     /// When the running second began.
     since: Option<Instant>,
     sent: u32,
+    /// Answers to repeated text since the stream got on.
+    repeats: u32,
 }
 
 impl ChallengeLimiter {
@@ -29,5 +34,20 @@ impl ChallengeLimiter {
         }
         self.sent += 1;
         true
+    }
+
+    /// As [`permits`](Self::permits), for text that was received before: some of it may come because
+    /// our acknowledgment was lost.
+    pub(crate) fn permits_repeat(&mut self, now: Instant, per_second: u64) -> bool {
+        if self.repeats < REPEATS_BURST {
+            self.repeats += 1;
+            return true;
+        }
+        self.permits(now, per_second)
+    }
+
+    /// New text arrived: whoever sends it is no echo.
+    pub(crate) const fn on_progress(&mut self) {
+        self.repeats = 0;
     }
 }

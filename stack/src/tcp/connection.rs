@@ -369,7 +369,10 @@ impl Connection {
 
     /// A soft error (RFC 9293 §3.9.1.8).
     pub(crate) const fn note_soft_error(&mut self, error: SoftError) {
-        self.soft_error = Some(error);
+        // What ICMP said explains more than that nobody answers.
+        if !matches!(error, SoftError::NoAnswer) || self.soft_error.is_none() {
+            self.soft_error = Some(error);
+        }
         self.notices.soft = Some(error);
     }
 

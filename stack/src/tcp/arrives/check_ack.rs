@@ -165,7 +165,7 @@ fn on_signal(
         }
         LossSignal::Recovering => return,
         LossSignal::Recovered => {
-            connection.congestion.on_recovered(sample.flight_octets());
+            connection.congestion.on_recovered();
             "RFC 6582 §3.2"
         }
     };

@@ -53,13 +53,21 @@ pub(crate) fn check_sequence(
 }
 
 /// The acceptability test: four cases (RFC 9293 §3.4, Table 6).
+///
+/// The fourth looks at the first and the last octet. A segment that covers the window from before its
+/// left edge to beyond its right one has neither inside and would fail; what lies between is as good
+/// as any, so we take it, as others do.
 pub(crate) fn is_acceptable(segment: &Segment, nxt: SeqNumber, wnd: u32) -> bool {
     let in_window = |seq: SeqNumber| nxt.distance_to(seq) < wnd;
     match (segment.seg_len(), wnd) {
         (0, 0) => segment.seq == nxt,
         (0, _) => in_window(segment.seq),
         (_, 0) => false,
-        (seg_len, _) => in_window(segment.seq) || in_window(segment.seq + (seg_len - 1)),
+        (seg_len, _) => {
+            let last = segment.seq + (seg_len - 1);
+            let covers = segment.seq.is_before(nxt) && (nxt + wnd).is_at_or_before(last);
+            in_window(segment.seq) || in_window(last) || covers
+        }
     }
 }
 
@@ -108,11 +116,15 @@ fn answer_unacceptable(connection: &mut Connection, segment: &Segment, cx: &mut 
         // The peer repeats its FIN: acknowledge it and restart the 2 MSL (eighth check).
         connection.restart_time_wait(cx);
     }
-    if segment.seg_len() > 0 {
-        connection.acknowledge_now(SendReason::AcknowledgeNow);
-    } else {
-        // A bare ACK must not be answered for ever by another one (BAD-46).
+    // Neither a bare ACK nor old text may be answered for ever (BAD-46). But the peer may repeat text
+    // because our ACK was lost, so there are more answers to that as long as the stream gets on.
+    if segment.seg_len() == 0 {
         connection.challenge(cx);
+    } else if connection
+        .challenge
+        .permits_repeat(cx.now, cx.config.challenge_acks_per_second)
+    {
+        connection.acknowledge_now(SendReason::AcknowledgeNow);
     }
 }
 
@@ -137,7 +149,6 @@ fn note_duplicate(connection: &mut Connection, segment: &Segment) {
         .out_of_order()
         .sack
         .on_duplicate(start..start + octets);
-    connection.acknowledge_now(SendReason::AcknowledgeNow);
 }
 
 fn drop_as(reason: Discard) -> ControlFlow<Verdict> {

@@ -42,6 +42,7 @@ pub(crate) fn take_text(
         }
         segment.trim_back(fin);
     }
+    connection.challenge.on_progress();
     if segment.seq == connection.rcv.nxt {
         take_in_order(connection, segment);
         ControlFlow::Continue(())

@@ -52,8 +52,8 @@ pub(crate) trait CongestionControl: Debug {
     /// A loss was detected with `flight_octets` in flight; recovery begins.
     fn on_loss(&mut self, flight_octets: u32, now: Instant);
 
-    /// Recovery ended with `flight_octets` in flight.
-    fn on_recovered(&mut self, flight_octets: u32);
+    /// Recovery ended.
+    fn on_recovered(&mut self);
 
     /// The retransmission timer expired. `first` tells whether what is resent now was not resent
     /// by a timeout before.
@@ -119,8 +119,8 @@ impl CongestionControl for Congestion {
         forward!(self, it => it.on_loss(flight_octets, now));
     }
 
-    fn on_recovered(&mut self, flight_octets: u32) {
-        forward!(self, it => it.on_recovered(flight_octets));
+    fn on_recovered(&mut self) {
+        forward!(self, it => it.on_recovered());
     }
 
     fn on_timeout(&mut self, flight_octets: u32, first: Expiry) {

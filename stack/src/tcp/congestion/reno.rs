@@ -97,9 +97,10 @@ impl CongestionControl for Reno {
         self.bytes_acked = 0;
     }
 
-    fn on_recovered(&mut self, flight_octets: u32) {
-        // RFC 6582 §3.2, full acknowledgments, option (1): avoids a burst.
-        self.cwnd = self.ssthresh.min(flight_octets.max(self.smss) + self.smss);
+    fn on_recovered(&mut self) {
+        // RFC 6582 §3.2, full acknowledgments, option (2). What was sent during recovery keeps the
+        // ACK clock running, so there is no burst to speak of.
+        self.cwnd = self.ssthresh;
         self.bytes_acked = 0;
     }
 

@@ -69,10 +69,16 @@ impl RttEstimator {
             },
         };
         self.estimate = Some(estimate);
-        // RFC 6298 §2.4 would have RTO at least rto_min. Here RTTVAR's part is: a peer that delays
-        // its ACKs by as much as rto_min does not then cause a retransmission. The clock granularity
-        // G is one nanosecond and never counts.
-        self.base = (estimate.srtt + (estimate.rttvar * 4).max(self.min)).min(self.max);
+        // The clock granularity G is one nanosecond and never counts (§2.3).
+        let rto = estimate.srtt + estimate.rttvar * 4;
+        // §2.4 has it rounded up to one second; our least is shorter, so the round trip comes on top:
+        // a peer that delays its ACK by as much as the least does not draw a retransmission.
+        let rto = if rto < self.min {
+            self.min + estimate.srtt
+        } else {
+            rto
+        };
+        self.base = rto.min(self.max);
         self.backoffs = 0;
     }
 
