@@ -314,6 +314,15 @@ impl DatagramChannel {
         departing.entries
     }
 
+    /// Packet thread: the stack has no room for these; they come first next time.
+    pub(crate) fn put_back(&self, departing: VecDeque<Departing>) {
+        let mut state = self.state.lock();
+        for entry in departing.into_iter().rev() {
+            state.departing.octets += entry.datagram.octets.len() + DATAGRAM_OVERHEAD_OCTETS;
+            state.departing.entries.push_front(entry);
+        }
+    }
+
     /// Packet thread: true once, when the stack should be told that the socket is closed.
     pub(crate) fn take_close(&self) -> bool {
         let mut state = self.state.lock();

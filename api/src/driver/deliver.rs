@@ -16,7 +16,7 @@ use sidestep_stack::{Call, CallRefused, Event, Instant, Reply, Stack};
 use super::desk::{Asked, Channels, Desk};
 use super::request::{Arrival, Opening, Request};
 use crate::channel::accept::Acceptor;
-use crate::channel::datagram::DatagramChannel;
+use crate::channel::datagram::{DatagramChannel, Departing};
 use crate::channel::failure::{Failure, Gone, Source};
 use crate::channel::stream::Stream;
 use crate::channel::stream_thread::EndOfStream;
@@ -308,9 +308,13 @@ impl Desk {
             return;
         };
         channel.attended();
-        send_datagrams(&mut self.stack, channel, now, |datagram| {
+        let departed = send_datagrams(&mut self.stack, channel, now, |datagram| {
             Call::SendDatagram { socket, datagram }
         });
+        if departed == Departed::Some {
+            self.blocked.push(Source::Socket(socket));
+            return;
+        }
         if channel.take_close() {
             self.channels.sockets.remove(socket.0);
             let _ = self.stack.user_calls(now, Call::CloseSocket(socket));
@@ -326,10 +330,14 @@ impl Desk {
             return;
         };
         channel.attended();
-        send_datagrams(&mut self.stack, channel, now, |datagram| Call::SendRaw {
+        let departed = send_datagrams(&mut self.stack, channel, now, |datagram| Call::SendRaw {
             socket: raw,
             datagram,
         });
+        if departed == Departed::Some {
+            self.blocked.push(Source::Raw(raw));
+            return;
+        }
         if channel.take_close() {
             self.channels.raws.remove(raw.0);
             let _ = self.stack.user_calls(now, Call::CloseRaw(raw));
@@ -485,25 +493,44 @@ fn canonical(mut datagram: ReceivedDatagram) -> ReceivedDatagram {
     datagram
 }
 
+/// Whether the stack took all datagrams.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Departed {
+    /// It did, or it told why not.
+    All,
+    /// It has no room for more until packets have left.
+    Some,
+}
+
 /// Hands departing datagrams to the stack, and its verdicts to those who wait for them.
 fn send_datagrams(
     stack: &mut Stack,
     channel: &DatagramChannel,
     now: Instant,
     call: impl Fn(SendDatagram) -> Call,
-) {
-    for departing in channel.take_departing() {
+) -> Departed {
+    let mut waiting = channel.take_departing();
+    while let Some(departing) = waiting.pop_front() {
         let mut verdict = stack.user_calls(now, call(departing.datagram.clone()));
         if let (Err(CallRefused::Pending(error)), None) = (&verdict, &departing.answer) {
             // The error of an earlier datagram is told, and this one is tried again.
             channel.fail(Failure::Socket(*error));
-            verdict = stack.user_calls(now, call(departing.datagram));
+            verdict = stack.user_calls(now, call(departing.datagram.clone()));
         }
         match (departing.answer, verdict) {
+            (answer, Err(CallRefused::LimitReached)) => {
+                waiting.push_front(Departing {
+                    datagram: departing.datagram,
+                    answer,
+                });
+                channel.put_back(waiting);
+                return Departed::Some;
+            }
             (Some(answer), verdict) => drop(answer.give(verdict.map(|_| ()))),
             (None, Ok(_)) => {}
             (None, Err(CallRefused::Pending(error))) => channel.fail(Failure::Socket(error)),
             (None, Err(refused)) => channel.fail(Failure::Refused(refused)),
         }
     }
+    Departed::All
 }

@@ -16,7 +16,7 @@ use super::request::{Arrival, Request};
 use super::slots::Slots;
 use crate::channel::accept::Acceptor;
 use crate::channel::datagram::DatagramChannel;
-use crate::channel::failure::{Attention, Gone, StreamLimits};
+use crate::channel::failure::{Attention, Gone, Source, StreamLimits};
 use crate::channel::mailbox::{Mail, Mailbox};
 use crate::channel::stream::Stream;
 use crate::channel::ticket::Answer;
@@ -67,6 +67,8 @@ pub(crate) struct Desk {
     // Buffers that are used again in each turn.
     pub(crate) mail: Mail<Request>,
     pub(crate) arrived: Vec<Packet>,
+    /// Sockets whose datagrams the stack has no room for until packets have left.
+    pub(crate) blocked: Vec<Source>,
     /// Packets that the device has not taken yet.
     pub(crate) departing: VecDeque<OutPacket>,
     pub(crate) text: Vec<Bytes>,
@@ -89,6 +91,7 @@ impl Desk {
             farewell_since: None,
             mail: Mail::default(),
             arrived: Vec::new(),
+            blocked: Vec::new(),
             departing: VecDeque::new(),
             text: Vec::new(),
             rest: Vec::new(),

@@ -88,6 +88,13 @@ pub(crate) fn turn(
     transmit(desk, device, now, &mut state, &mut work)?;
     // Packets to ourselves arrive while packets are pulled.
     tell_news(desk, now, &mut work);
+    if !desk.blocked.is_empty() && state == DeviceState::Ready {
+        // The packets that were in the way have left.
+        work = Work::Some;
+        for source in std::mem::take(&mut desk.blocked) {
+            desk.attend(now, source);
+        }
+    }
     Ok(Turned {
         work,
         device: state,
@@ -112,7 +119,10 @@ fn take_mail(desk: &mut Desk, now: Instant, work: &mut Work) -> GoOn {
     if verdict == GoOn::Yes {
         while let Some(source) = mail.attention.pop_front() {
             *work = Work::Some;
-            desk.attend(now, source);
+            // One that waits for packets to leave has its turn then.
+            if !desk.blocked.contains(&source) {
+                desk.attend(now, source);
+            }
         }
     }
     mail.requests.clear();
