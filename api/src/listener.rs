@@ -153,7 +153,7 @@ impl TCPListener {
     }
 
     /// Ends it: every `accept` fails with `Closed`; connections that were accepted live on, those
-    /// that were not are reset.
+    /// that were not are reset. Once this returns the port is free.
     ///
     /// # Errors
     ///
@@ -161,10 +161,14 @@ impl TCPListener {
     #[doc(alias = "Close")]
     pub fn close(&self) -> Result<(), OpError> {
         match &*self.0 {
-            Inner::Stack(listener) => listener
-                .channel
-                .close()
-                .map_err(|failure| listener.failed(Op::Close, failure)),
+            Inner::Stack(listener) => {
+                listener
+                    .channel
+                    .close()
+                    .map_err(|failure| listener.failed(Op::Close, failure))?;
+                listener.shared.settle(listener.channel.source());
+                Ok(())
+            }
             Inner::Host(listener) => listener.close(),
         }
     }

@@ -16,7 +16,7 @@ use sidestep_stack::call::ResolverSettings;
 use sidestep_stack::{Call, CallRefused, Reply};
 
 use crate::channel::datagram::DatagramLimits;
-use crate::channel::failure::{Attention, Failure, StreamLimits};
+use crate::channel::failure::{Attention, Failure, Source, StreamLimits};
 use crate::channel::mailbox::Mailbox;
 use crate::channel::ticket;
 use crate::deadline::Deadline;
@@ -78,6 +78,17 @@ impl Shared {
         self.mailbox
             .post(Request::Call { call, answer }, deadline)?;
         ticket.wait(deadline)?.map_err(Failure::Refused)
+    }
+
+    /// Waits until the packet thread has looked at a channel: what was closed there is closed.
+    pub(crate) fn settle(&self, source: Option<Source>) {
+        let Some(source) = source else { return };
+        let (ticket, answer) = ticket::pair();
+        // A thread that is gone has closed everything.
+        let _ = self
+            .mailbox
+            .post(Request::Settle { source, answer }, Deadline::NONE)
+            .and_then(|()| ticket.wait(Deadline::NONE));
     }
 
     /// Waits until the packet thread has ended.

@@ -266,7 +266,6 @@ pub(crate) struct StackSocket {
     pub(crate) local: NetAddr,
     pub(crate) remote: Option<NetAddr>,
     /// Keeps the packet thread.
-    #[allow(dead_code)]
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -320,9 +319,11 @@ impl StackSocket {
     }
 
     pub(crate) fn close(&self) -> Result<(), OpError> {
-        self.channel
-            .close()
-            .map_err(|failure: Failure| self.failed(Op::Close, cause(failure, SysCall::Shutdown)))
+        self.channel.close().map_err(|failure: Failure| {
+            self.failed(Op::Close, cause(failure, SysCall::Shutdown))
+        })?;
+        self.shared.settle(self.channel.source());
+        Ok(())
     }
 }
 

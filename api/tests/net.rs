@@ -345,7 +345,7 @@ fn everything_fails_after(net: &Net, end: impl FnOnce()) {
         let waiting = [
             scope.spawn(|| net.dial("tcp", "192.0.2.7:80").unwrap_err().err().clone()),
             scope.spawn(|| listener.accept().unwrap_err().err().clone()),
-            scope.spawn(|| looped.read(&mut [0]).unwrap_err().err().clone()),
+            scope.spawn(|| accepted.read(&mut [0]).unwrap_err().err().clone()),
             scope.spawn(|| {
                 let octets = vec![0; 64 << 20];
                 accepted.write(&octets).unwrap_err().err().clone()
@@ -385,6 +385,7 @@ fn everything_fails_after(net: &Net, end: impl FnOnce()) {
     );
     looped.close().unwrap();
     listener.close().unwrap();
+    drop(accepted);
 }
 
 #[test]

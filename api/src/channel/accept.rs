@@ -134,6 +134,11 @@ impl<C> Acceptor<C> {
         Ok(())
     }
 
+    /// The name of the listener, once the stack has one.
+    pub(crate) fn source(&self) -> Option<Source> {
+        self.state.lock().source
+    }
+
     /// Packet thread: the stack has a name for the listener.
     pub(crate) fn attach(&self, source: Source) {
         self.state.lock().source = Some(source);

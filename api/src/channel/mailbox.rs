@@ -1,8 +1,9 @@
-//! The packet thread's in-tray: a bounded queue of requests, and the list of channels that have
-//! something for it.
+//! The packet thread's in-tray: requests, and channels that have something for it, in the order in
+//! which they came.
 //!
-//! Application threads fill it, the packet thread empties it once in each turn. A channel is on the
-//! list at most once, so the list is bounded by the number of channels. The thread is woken only
+//! Application threads fill it, the packet thread empties it once in each turn. Requests are bounded
+//! by a number; a channel is in it at most once, so those are bounded by the number of channels. The
+//! order is kept, so that a port that was closed is free for the next one. The thread is woken only
 //! while it sleeps, by the `wake` that the owner gives (an eventfd; in tests anything).
 
 use std::collections::VecDeque;
@@ -24,10 +25,20 @@ enum Thread {
     Gone(Gone),
 }
 
+/// One thing for the packet thread.
+#[derive(Debug)]
+pub(crate) enum Letter<R> {
+    /// A request.
+    Request(R),
+    /// A channel that wants to be looked at.
+    Attention(Source),
+}
+
 #[derive(Debug)]
 struct State<R> {
-    requests: VecDeque<R>,
-    attention: VecDeque<Source>,
+    letters: VecDeque<Letter<R>>,
+    /// How many of them are requests.
+    requests: usize,
     thread: Thread,
     /// The last handle is gone: the thread should finish.
     farewell: bool,
@@ -50,13 +61,11 @@ impl<R> fmt::Debug for Mailbox<R> {
     }
 }
 
-/// What the packet thread found. Both queues are swapped out whole, so taking costs no copy.
+/// What the packet thread found. The queue is swapped out whole, so taking costs no copy.
 #[derive(Debug)]
 pub(crate) struct Mail<R> {
-    /// Requests, oldest first.
-    pub(crate) requests: VecDeque<R>,
-    /// Channels that want to be looked at, oldest first.
-    pub(crate) attention: VecDeque<Source>,
+    /// Oldest first.
+    pub(crate) letters: VecDeque<Letter<R>>,
     /// The last handle is gone.
     pub(crate) farewell: bool,
 }
@@ -64,8 +73,7 @@ pub(crate) struct Mail<R> {
 impl<R> Default for Mail<R> {
     fn default() -> Self {
         Self {
-            requests: VecDeque::new(),
-            attention: VecDeque::new(),
+            letters: VecDeque::new(),
             farewell: false,
         }
     }
@@ -85,8 +93,8 @@ impl<R> Mailbox<R> {
     pub(crate) fn new(requests_max: usize, wake: Box<dyn Fn() + Send + Sync>) -> Self {
         Self {
             state: Mutex::new(State {
-                requests: VecDeque::new(),
-                attention: VecDeque::new(),
+                letters: VecDeque::new(),
+                requests: 0,
                 thread: Thread::Awake,
                 farewell: false,
                 senders_waiting: 0,
@@ -104,7 +112,7 @@ impl<R> Mailbox<R> {
             if let Thread::Gone(gone) = state.thread {
                 return Err(Failure::Gone(gone));
             }
-            if state.requests.len() < self.requests_max {
+            if state.requests < self.requests_max {
                 break;
             }
             if has_passed(deadline) {
@@ -114,7 +122,8 @@ impl<R> Mailbox<R> {
             self.room.wait(&mut state, deadline);
             state.senders_waiting -= 1;
         }
-        state.requests.push_back(request);
+        state.requests += 1;
+        state.letters.push_back(Letter::Request(request));
         let asleep = wake_up(&mut state);
         drop(state);
         if asleep {
@@ -137,8 +146,8 @@ impl<R> Mailbox<R> {
     /// Packet thread: takes everything out. `mail` must be empty; its buffers are used again.
     pub(crate) fn take(&self, mail: &mut Mail<R>) {
         let mut state = self.state.lock();
-        mem::swap(&mut state.requests, &mut mail.requests);
-        mem::swap(&mut state.attention, &mut mail.attention);
+        mem::swap(&mut state.letters, &mut mail.letters);
+        state.requests = 0;
         mail.farewell = state.farewell;
         if state.senders_waiting > 0 {
             self.room.notify_all();
@@ -148,7 +157,7 @@ impl<R> Mailbox<R> {
     /// Packet thread: about to sleep. After `Yes`, whoever brings something calls `wake` once.
     pub(crate) fn try_sleep(&self) -> MaySleep {
         let mut state = self.state.lock();
-        if state.requests.is_empty() && state.attention.is_empty() {
+        if state.letters.is_empty() {
             if state.thread == Thread::Awake {
                 state.thread = Thread::Asleep;
             }
@@ -170,13 +179,13 @@ impl<R> Mailbox<R> {
         if !matches!(state.thread, Thread::Gone(_)) {
             state.thread = Thread::Gone(gone);
         }
-        let requests = mem::take(&mut state.requests);
-        state.attention = VecDeque::new();
+        let letters = mem::take(&mut state.letters);
+        state.requests = 0;
         if state.senders_waiting > 0 {
             self.room.notify_all();
         }
         drop(state);
-        drop(requests);
+        drop(letters);
     }
 }
 
@@ -196,7 +205,7 @@ impl<R: Send> Attention for Mailbox<R> {
         if matches!(state.thread, Thread::Gone(_)) {
             return;
         }
-        state.attention.push_back(source);
+        state.letters.push_back(Letter::Attention(source));
         let asleep = wake_up(&mut state);
         drop(state);
         if asleep {

@@ -123,6 +123,10 @@ impl Desk {
                     let _ = self.stack.user_calls(now, Call::CancelLookUp(lookup));
                 }
             }
+            Request::Settle { source, answer } => {
+                self.attend(now, source);
+                drop(answer.give(()));
+            }
             Request::Call { call, answer } => {
                 drop(answer.give(self.stack.user_calls(now, call)));
             }

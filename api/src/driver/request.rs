@@ -13,7 +13,7 @@ use sidestep_stack::{Call, CallRefused, Reply};
 
 use crate::channel::accept::Acceptor;
 use crate::channel::datagram::DatagramChannel;
-use crate::channel::failure::Gone;
+use crate::channel::failure::{Gone, Source};
 use crate::channel::stream::Stream;
 use crate::channel::ticket::Answer;
 use crate::net::NetCounters;
@@ -110,6 +110,9 @@ pub(crate) enum Request {
     },
     /// Nobody waits for this look-up any more.
     CancelLookUp { asked: u64 },
+    /// Looks at a channel now: the answer comes once that is done, so that a port that was closed
+    /// is closed.
+    Settle { source: Source, answer: Answer<()> },
     /// A call whose reply is the answer: settings, STATUS.
     Call {
         call: Call,

@@ -10,6 +10,7 @@ use sidestep_stack::Instant;
 
 use super::deliver::GoOn;
 use super::desk::Desk;
+use crate::channel::mailbox::Letter;
 use crate::device::{Device, is_gone};
 
 /// So many packets come in before anything else is done.
@@ -101,7 +102,7 @@ pub(crate) fn turn(
     })
 }
 
-/// Requests, then the channels that called for attention.
+/// Requests, and channels that called for attention.
 fn take_mail(desk: &mut Desk, now: Instant, work: &mut Work) -> GoOn {
     let mut mail = std::mem::take(&mut desk.mail);
     desk.mailbox.take(&mut mail);
@@ -109,24 +110,21 @@ fn take_mail(desk: &mut Desk, now: Instant, work: &mut Work) -> GoOn {
         desk.farewell_since = Some(now);
     }
     let mut verdict = GoOn::Yes;
-    while let Some(request) = mail.requests.pop_front() {
+    while let Some(letter) = mail.letters.pop_front() {
         *work = Work::Some;
-        if desk.carry_out(now, request) == GoOn::No {
-            verdict = GoOn::No;
-            break;
-        }
-    }
-    if verdict == GoOn::Yes {
-        while let Some(source) = mail.attention.pop_front() {
-            *work = Work::Some;
-            // One that waits for packets to leave has its turn then.
-            if !desk.blocked.contains(&source) {
-                desk.attend(now, source);
+        match letter {
+            Letter::Request(request) => {
+                if desk.carry_out(now, request) == GoOn::No {
+                    verdict = GoOn::No;
+                    break;
+                }
             }
+            // One that waits for packets to leave has its turn then.
+            Letter::Attention(source) if desk.blocked.contains(&source) => {}
+            Letter::Attention(source) => desk.attend(now, source),
         }
     }
-    mail.requests.clear();
-    mail.attention.clear();
+    mail.letters.clear();
     desk.mail = mail;
     verdict
 }

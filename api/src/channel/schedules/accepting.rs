@@ -7,7 +7,7 @@ use shuttle::thread;
 use super::accept::Acceptor;
 use super::failure::{Attention, Failure, Gone};
 use super::sync::{Arc, Mutex, set_clock};
-use super::{explore, listener, office, serve};
+use super::{explore, has_attention, listener, office, serve};
 use crate::deadline::Deadline;
 
 /// Moves connections from a stack's queue into the channel, as `deliver.rs` does.
@@ -48,7 +48,7 @@ fn all_are_accepted(ahead_max: usize) {
         let mut arrived = false;
         serve(&mailbox, &bell, |mail| {
             // `Acceptable` comes once; from then on only attention makes us look.
-            if !arrived || !mail.attention.is_empty() {
+            if !arrived || has_attention(mail) {
                 arrived = true;
                 pull(&acceptor, &stack);
             }

@@ -31,7 +31,7 @@ use sidestep_stack::base::Table;
 use sidestep_stack::call::{ConnectionId, ListenerId, SocketId};
 
 use failure::{Source, StreamLimits};
-use mailbox::{Mail, Mailbox, MaySleep};
+use mailbox::{Letter, Mail, Mailbox, MaySleep};
 use sync::{Arc, Condvar, Mutex};
 
 /// So many interleavings of each test.
@@ -90,6 +90,13 @@ fn office() -> (Arc<Mailbox<u32>>, Arc<Doorbell>) {
     )
 }
 
+/// True if a channel called for attention.
+fn has_attention(mail: &Mail<u32>) -> bool {
+    mail.letters
+        .iter()
+        .any(|letter| matches!(letter, Letter::Attention(_)))
+}
+
 /// The packet thread's loop as `driver/thread.rs` has it: take mail, work, sleep only if there is
 /// none. `work` says when to stop.
 fn serve(
@@ -101,8 +108,7 @@ fn serve(
     loop {
         mailbox.take(&mut mail);
         let verdict = work(&mut mail);
-        mail.requests.clear();
-        mail.attention.clear();
+        mail.letters.clear();
         if verdict.is_break() {
             return;
         }

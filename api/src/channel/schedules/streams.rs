@@ -11,7 +11,7 @@ use super::failure::{Attention, Failure, Gone, WriteFailure};
 use super::stream::{Stream, Which};
 use super::stream_thread::EndOfStream;
 use super::sync::{Arc, Mutex, set_clock};
-use super::{LIMITS, connection, explore, office, serve};
+use super::{LIMITS, connection, explore, has_attention, office, serve};
 use crate::deadline::Deadline;
 
 fn stream(attention: Arc<dyn Attention>) -> Arc<Stream> {
@@ -102,7 +102,7 @@ fn readers_get_every_octet_once_and_reopen_a_full_queue() {
         let mut ended = false;
         serve(&mailbox, &bell, |mail| {
             stream.attended();
-            if first || !mail.attention.is_empty() {
+            if first || has_attention(mail) {
                 first = false;
                 while !ended {
                     let room = stream.receive_room();

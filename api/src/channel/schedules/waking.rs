@@ -7,7 +7,7 @@ use shuttle::thread;
 use super::failure::{Attention, Failure, Gone};
 use super::sync::{Arc, set_clock};
 use super::ticket;
-use super::{connection, explore, office, serve};
+use super::{Letter, connection, explore, has_attention, office, serve};
 use crate::deadline::Deadline;
 
 #[test]
@@ -26,8 +26,11 @@ fn every_request_is_seen_by_a_thread_that_sleeps_between_them() {
             .collect();
         let mut seen = Vec::new();
         serve(&mailbox, &bell, |mail| {
-            assert!(mail.requests.len() <= 2, "the mailbox is bounded");
-            seen.extend(mail.requests.drain(..));
+            assert!(mail.letters.len() <= 2, "the mailbox is bounded");
+            seen.extend(mail.letters.drain(..).map(|letter| match letter {
+                Letter::Request(request) => request,
+                Letter::Attention(_) => unreachable!(),
+            }));
             if seen.len() == 9 {
                 ControlFlow::Break(())
             } else {
@@ -54,7 +57,7 @@ fn attention_wakes_a_sleeping_thread() {
         let caller = Arc::clone(&mailbox);
         let application = thread::spawn(move || caller.attend(connection()));
         serve(&mailbox, &bell, |mail| {
-            if mail.attention.is_empty() {
+            if !has_attention(mail) {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
