@@ -1,6 +1,6 @@
 //! Sockets of datagrams: the trait [`PacketConn`], [`AnyPacketConn`], and `listen_packet`.
 //!
-//! What the two kinds share over the userspace stack is [`StackSocket`]: a channel, its addresses
+//! What the two kinds share over the userspace stack is `StackSocket`: a channel, its addresses
 //! and its errors. `udp.rs` and `ip.rs` give it its types.
 
 use std::fmt::Debug;

@@ -1,6 +1,8 @@
 //! The contract of go-net §1.4 for TCP: the same tests over a perfect cable, a plain wire and the
 //! host's kernel, which is the oracle.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::io::{Read, Write};

@@ -1,5 +1,7 @@
 //! The contract of go-net §1.4 for UDP, points 17 and 18, over a cable and over the host's kernel.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::thread;

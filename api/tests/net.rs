@@ -1,5 +1,7 @@
 //! The handle: entering, installing, wildcards, names, errors' texts, ping, and every kind of end.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::VecDeque;

@@ -125,7 +125,7 @@ impl Desk {
             }
             Request::Settle { source, answer } => {
                 self.attend(now, source);
-                drop(answer.give(()));
+                let _ = answer.give(());
             }
             Request::Call { call, answer } => {
                 drop(answer.give(self.stack.user_calls(now, call)));

@@ -1,6 +1,6 @@
 //! The worlds that the contract is tested in: two stacks on a cable in memory, and the host's
 //! kernel in a network namespace of its own, each over IPv4 and IPv6.
-#![allow(dead_code, unreachable_pub)]
+#![allow(clippy::expect_used, dead_code, unreachable_pub)]
 
 use std::thread;
 use std::time::{Duration, Instant};
