@@ -102,11 +102,13 @@ fn advice(error: &TunError) -> String {
     if let Some(hint) = error.hint() {
         advice.push_str(&format!("\n  {hint}"));
     }
-    if error.lacks_right() {
+    if matches!(error, TunError::NotPermitted { .. } | TunError::Link(_)) && error.lacks_right() {
         advice.push_str(
-            "\n  or, in a network of your own: unshare --user --map-root-user --net sidestep …\
-             \n  or without the kernel, if the command has it: sidestep … --memory",
+            "\n  or, in a network of your own: unshare --user --map-root-user --net sidestep …",
         );
+    }
+    if error.lacks_right() || matches!(error, TunError::NodeMissing(_)) {
+        advice.push_str("\n  or without the kernel, to try it: sidestep … --memory");
     }
     advice
 }

@@ -1,6 +1,6 @@
 //! The demo: every promise of the README, checked on this machine, now.
 //!
-//! [`run`] builds a [`World`] of two stacks with a device between them, runs the checks in both families
+//! [`run`] builds a `World` of two stacks with a device between them, runs the checks in both families
 //! and both directions, and returns a [`Report`]. It prints nothing and always ends.
 
 mod check;

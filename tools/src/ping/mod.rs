@@ -1,6 +1,6 @@
 //! Echo requests and replies, as octets and as numbers (RFC 792, RFC 4443 §4).
 //!
-//! `sidestep ping` and the demo send them from a Sidestep stack, through a [`Conn`] of the network
+//! `sidestep ping` and the demo send them from a Sidestep stack, through a connection of the network
 //! `ip4:icmp` or `ip6:ipv6-icmp`; the demo also from the kernel, through a raw socket. Errors that quote
 //! our requests are not read here.
 

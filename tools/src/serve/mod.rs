@@ -1,6 +1,6 @@
 //! Services to talk to: echo, discard, chargen and files over HTTP.
 //!
-//! `sidestep serve` and the demo run [`Server`] over any [`Listener`], whoever's stack is below it.
+//! `sidestep serve` and the demo run [`Server`] over any listener, whoever's stack is below it.
 //! Each connection has a thread; how many there may be is bounded, and the rest wait in the backlog.
 
 pub mod http;

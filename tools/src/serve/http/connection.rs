@@ -23,7 +23,7 @@ const CHUNK_OCTETS: usize = 64 * 1024;
 pub struct Limits {
     /// For a whole head, and between two requests.
     pub head_timeout: Duration,
-    /// For the peer to take the next [`CHUNK_OCTETS`] of an answer.
+    /// For the peer to take the next 64 KiB of an answer.
     pub write_timeout: Duration,
     /// Requests on one connection.
     pub requests_max: u32,

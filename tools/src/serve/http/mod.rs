@@ -1,4 +1,4 @@
-//! A small static HTTP/1.1 server over any [`Conn`] (RFC 9110, RFC 9112).
+//! A small static HTTP/1.1 server over any connection (RFC 9110, RFC 9112).
 //!
 //! `sidestep serve http` runs [`connection`] once for each accepted connection. It answers GET and
 //! HEAD for the files below one directory; it runs nothing, writes nothing and takes no body.
