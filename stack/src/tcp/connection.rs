@@ -181,6 +181,8 @@ pub(crate) struct Connection {
     pub(crate) pressure: Pressure,
     /// Octets that the stack's total counts for this connection.
     pub(crate) counted_octets: usize,
+    /// Whether the user ever heard of it; only then is it told that the name is gone.
+    pub(crate) is_known: bool,
     /// Its place among the connections to the same destination; `None` once it gave its ends free.
     pub(crate) place: Option<u32>,
     /// Whether it stands in the queue of those that may have something to send.
@@ -260,6 +262,7 @@ impl Connection {
             soft_error: None,
             pressure: Pressure::None,
             counted_octets: 0,
+            is_known: new.opening == Opening::Active,
             place: None,
             is_ready: false,
             is_announced: false,
@@ -305,6 +308,10 @@ impl Connection {
         self.timers.stop(Timer::User);
         self.enter(State::Established, clause, cx);
         self.notices.established = self.opening == Opening::Active;
+        if self.snd.queue.is_closed() {
+            // The user closed before: the FIN follows what was queued (RFC 9293 §3.10.4).
+            self.enter(State::FinWait1, "RFC 9293 §3.10.4", cx);
+        }
         self.start_keep_alive(cx.now);
     }
 

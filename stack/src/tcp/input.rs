@@ -120,7 +120,9 @@ impl Tcp {
             }
             syn_received::Step::Stays(_) => {}
             syn_received::Step::Forgotten(reason) => {
-                cx.discard(reason);
+                if let Some(reason) = reason {
+                    cx.discard(reason);
+                }
                 self.forget_half_open(key);
             }
             syn_received::Step::Completes if listener.is_full() => {

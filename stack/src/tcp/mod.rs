@@ -321,7 +321,9 @@ impl Tcp {
         self.deadlines.clear(key);
         if let Some(Record::Connection(connection)) = self.records.remove(key) {
             self.queued_octets -= connection.counted_octets;
-            self.announced.push_back(Announced::Released(connection.id));
+            if connection.is_known {
+                self.announced.push_back(Announced::Released(connection.id));
+            }
         }
     }
 

@@ -49,6 +49,12 @@ impl Slices {
         self.octets == 0
     }
 
+    /// How many slices there are.
+    #[cfg(test)]
+    pub(crate) fn slice_count(&self) -> usize {
+        self.slices.len()
+    }
+
     /// Adds `slice` to the end.
     pub(crate) fn push(&mut self, slice: Bytes) {
         if slice.is_empty() {
@@ -68,8 +74,10 @@ impl Slices {
 
     /// Drops `octets` octets (or all) from the front. An empty queue gives its memory back.
     pub(crate) fn advance(&mut self, octets: usize) {
-        let mut left = octets.min(self.octets);
-        self.octets -= left;
+        let gone = octets.min(self.octets);
+        let slices_before = self.slices.len();
+        let mut left = gone;
+        self.octets -= gone;
         while left > 0 {
             let Some(front) = self.slices.front_mut() else {
                 break;
@@ -81,7 +89,13 @@ impl Slices {
             left -= front.len();
             self.slices.pop_front();
         }
-        self.cursor = (0, 0);
+        let (index, before) = self.cursor;
+        let slices_gone = slices_before - self.slices.len();
+        self.cursor = if slices_gone < index && gone <= before {
+            (index - slices_gone, before - gone)
+        } else {
+            (0, 0)
+        };
         self.tiny_at_end = self.tiny_at_end.min(self.slices.len());
         if self.octets == 0 {
             *self = Self::new();

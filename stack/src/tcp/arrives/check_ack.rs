@@ -61,10 +61,6 @@ fn our_syn_is_acked(connection: &mut Connection, segment: &Segment, cx: &mut Con
     connection.snd.window.acknowledge(una);
     connection.timers.stop(Timer::Retransmission);
     connection.on_synchronized("RFC 9293 §3.10.7.4, fifth", cx);
-    if connection.snd.queue.is_closed() {
-        // The user closed in SYN-RECEIVED: the FIN follows now (RFC 9293 §3.10.4).
-        connection.enter(State::FinWait1, "RFC 9293 §3.10.4", cx);
-    }
     connection
         .snd
         .window

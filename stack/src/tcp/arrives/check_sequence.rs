@@ -29,6 +29,10 @@ pub(crate) fn check_sequence(
     check_paws(connection, segment, cx)?;
     let nxt = connection.rcv.nxt;
     let wnd = connection.rcv.window.wnd(nxt);
+    if segment.has(TcpFlags::SYN) && !segment.has(TcpFlags::RST) {
+        // RFC 5961 §4.2: challenged, or reopens, whatever its number: fourth check.
+        return ControlFlow::Continue(());
+    }
     if is_acceptable(segment, nxt, wnd) {
         note_duplicate(connection, segment);
         segment.trim_front(nxt);
@@ -37,10 +41,6 @@ pub(crate) fn check_sequence(
     }
     if segment.has(TcpFlags::RST) {
         return drop_as(Discard::TcpOutsideWindow);
-    }
-    if segment.has(TcpFlags::SYN) {
-        // RFC 5961 §4.2: a SYN is challenged, or reopens, whatever its number: fourth check.
-        return ControlFlow::Continue(());
     }
     if wnd == 0 && segment.seq == nxt {
         // A closed window still lets ACK and URG through (MUST-66); the text is refused.

@@ -16,7 +16,8 @@ pub(crate) fn check_urgent(connection: &mut Connection, segment: &Segment) -> Co
     if !segment.has(TcpFlags::URG) || !state::takes_text(connection.state) || segment.up == 0 {
         return ControlFlow::Continue(());
     }
-    let end = connection.rcv.position_of(segment.seq_on_arrival) + u64::from(segment.up);
+    let start = connection.rcv.position_of(segment.seq_on_arrival);
+    let end = start.wrapping_add(u64::from(segment.up));
     let taken = connection.rcv.queue.taken();
     // A pointer that lies before the stream wrapped below zero; nothing can be urgent there.
     if end <= i64::MAX as u64 && connection.rcv.urgent.announce(end, taken) {

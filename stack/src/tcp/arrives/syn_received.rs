@@ -18,7 +18,7 @@ pub(crate) enum Step {
     /// It stays; the segment is dealt with.
     Stays(Verdict),
     /// Back to LISTEN: it is forgotten.
-    Forgotten(Discard),
+    Forgotten(Option<Discard>),
     /// The handshake is over.
     Completes,
 }
@@ -59,12 +59,12 @@ pub(crate) fn segment_arrives(
     if segment.has(TcpFlags::RST) {
         if segment.seq == nxt {
             // MUST-11: "return this connection to LISTEN; the user need not be informed".
-            return Step::Forgotten(Discard::TcpNotForListener);
+            return Step::Forgotten(None);
         }
         return challenged(half_open, Discard::TcpResetChallenged, cx);
     }
     if segment.has(TcpFlags::SYN) {
-        return Step::Forgotten(Discard::TcpSynChallenged);
+        return Step::Forgotten(Some(Discard::TcpSynChallenged));
     }
     if !segment.has(TcpFlags::ACK) {
         return Step::Stays(Verdict::Dropped(Discard::TcpNoAck));

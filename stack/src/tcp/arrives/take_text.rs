@@ -55,8 +55,12 @@ fn take_in_order(connection: &mut Connection, segment: &Segment) {
     let text = segment.text.clone();
     let octets = text.len();
     deliver(connection, unpinned(text, segment.frame_octets));
+    let octets = octets as u32;
     let rcv_mss = connection.rcv_mss();
-    connection.rcv.acknowledge.on_text(octets as u32, rcv_mss);
+    connection
+        .rcv
+        .acknowledge
+        .on_text(octets, octets.div_ceil(segment.segments), rcv_mss);
     let Some(mut waiting) = connection.rcv.out_of_order.take() else {
         return;
     };

@@ -6,6 +6,7 @@ use crate::tcp::connection::{Connection, Handle};
 /// From now on the user owns the connection's name, and hears of it.
 pub(crate) const fn hand_over(connection: &mut Connection) -> Accepted {
     connection.handle = Handle::Held;
+    connection.is_known = true;
     Accepted {
         connection: connection.id,
         local: connection.tuple.local,

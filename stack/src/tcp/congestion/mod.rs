@@ -131,3 +131,6 @@ impl CongestionControl for Congestion {
         forward!(self, it => it.on_idle());
     }
 }
+
+#[cfg(test)]
+mod tests;

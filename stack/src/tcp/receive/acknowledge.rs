@@ -21,12 +21,17 @@ pub(crate) enum Urgency {
 /// count to three (RFC 5681 §3.2). More than this say nothing new.
 const DUPLICATES_MAX: u8 = 16;
 
+/// Nobody's full segments are smaller (RFC 9293 §3.7.1).
+const FULL_OCTETS_MIN: u32 = 536;
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Acknowledge {
     urgency: Urgency,
     /// Octets of text since the last acknowledgment.
     octets: u32,
+    /// What a full segment of the peer holds, as far as has been seen: it may be less than our MSS.
+    full_octets: u32,
     /// Duplicate acknowledgments that are owed beyond the one.
     duplicates: u8,
     /// Last.ACK.sent (RFC 7323 §4.3).
@@ -39,16 +44,18 @@ impl Acknowledge {
         Self {
             urgency: Urgency::Idle,
             octets: 0,
+            full_octets: FULL_OCTETS_MIN,
             duplicates: 0,
             last_sent: nxt,
         }
     }
 
-    /// Text arrived in order, the peer's segments holding `mss` octets at most: every second full
-    /// segment is acknowledged at once (SHLD-19).
-    pub(crate) fn on_text(&mut self, octets: u32, mss: u32) {
+    /// Text arrived in order, `segment_octets` in each segment; the peer's hold `mss_octets` at most.
+    /// Every second full segment is acknowledged at once (SHLD-19).
+    pub(crate) fn on_text(&mut self, octets: u32, segment_octets: u32, mss_octets: u32) {
+        self.full_octets = self.full_octets.max(segment_octets).min(mss_octets);
         self.octets = self.octets.saturating_add(octets);
-        if self.octets >= 2 * mss {
+        if self.octets >= 2 * self.full_octets {
             self.urgency = Urgency::Now;
         } else {
             self.urgency = self.urgency.max(Urgency::Delayed);

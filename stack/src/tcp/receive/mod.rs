@@ -106,3 +106,6 @@ impl ReceiveHalf {
                 .map_or(0, |it| it.reassembly.held_octets())
     }
 }
+
+#[cfg(test)]
+mod tests;

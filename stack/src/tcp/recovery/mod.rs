@@ -84,3 +84,6 @@ pub(crate) fn new_recovery(config: &Config, iss: SeqNumber) -> Recovery {
         usize::try_from(config.scoreboard_ranges_max).unwrap_or(256),
     )
 }
+
+#[cfg(test)]
+mod tests;

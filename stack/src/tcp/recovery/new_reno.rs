@@ -140,7 +140,12 @@ impl NewReno {
         self.duplicates = self.duplicates.saturating_add(1);
         self.nxt_before_duplicates.get_or_insert(sample.nxt);
         if self.sack == Sack::NotAgreed {
-            self.departed = (self.departed + self.smss).min(sample.flight_octets());
+            let most = match self.phase {
+                // Limited transmit: two segments beyond cwnd (RFC 3042 §2).
+                Phase::Open => 2 * self.smss,
+                Phase::Recovery { .. } | Phase::Resending { .. } => sample.flight_octets(),
+            };
+            self.departed = (self.departed + self.smss).min(most);
         }
     }
 
@@ -160,6 +165,9 @@ impl NewReno {
         let una = self.scoreboard.una();
         let point = self.scoreboard.position_of(sample.nxt);
         self.phase = Phase::Recovery { point };
+        if self.sack == Sack::NotAgreed {
+            self.departed = DUP_THRESH * self.smss;
+        }
         // One more than the RFC's "recover", which names the last octet, not the next one.
         self.recover = point + 1;
         self.high_rxt = una;

@@ -66,3 +66,6 @@ impl SendHalf {
             .is_some_and(|fin| fin.is_before(self.window.una))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::event::{ConnectionError, SoftError};
 use crate::observe::{Observation, State};
 use crate::tcp::congestion::{CongestionControl, Expiry};
-use crate::tcp::connection::Connection;
+use crate::tcp::connection::{Connection, Handle};
 use crate::tcp::half_open::HalfOpen;
 use crate::tcp::recovery::{LossRecovery, ResendAll};
 use crate::tcp::settings::Patience;
@@ -22,8 +22,10 @@ pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
         // R2 for a SYN is a time (MUST-23): see `user.rs`.
         State::SynSent | State::SynReceived => connection.owed.syn = true,
         _ => {
-            let gives_up = connection.settings.patience == Patience::Retransmissions
-                && timeouts > cx.config.r2_retransmissions;
+            // Whatever the user chose ends with the user (BAD-62).
+            let counts = connection.settings.patience == Patience::Retransmissions
+                || connection.handle == Handle::Released;
+            let gives_up = counts && timeouts > cx.config.r2_retransmissions;
             if gives_up {
                 connection.fail(ConnectionError::TimedOut, "RFC 9293 §3.8.3", cx);
                 return;

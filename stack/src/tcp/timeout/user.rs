@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::event::{ConnectionError, SoftError};
 use crate::observe::State;
-use crate::tcp::connection::Connection;
+use crate::tcp::connection::{Connection, Handle};
 use crate::tcp::settings::Patience;
 use crate::tcp::timers::Timer;
 
@@ -15,11 +15,14 @@ pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
             let error = opening_error(connection.soft_error);
             connection.fail(error, "RFC 9293 §3.8.3", cx);
         }
-        State::FinWait2 => connection.enter_closed("RFC 9293 §3.10.8", cx),
+        State::FinWait2 if connection.handle == Handle::Released => {
+            connection.enter_closed("RFC 9293 §3.10.8", cx);
+        }
         State::Closed
         | State::Listen
         | State::Established
         | State::FinWait1
+        | State::FinWait2
         | State::CloseWait
         | State::Closing
         | State::LastAck
