@@ -394,7 +394,7 @@ fn large_transfers_arrive_whole(world: &World) {
 fn std_traits_work_on_values_references_and_trait_objects(world: &World) {
     let (here, there) = world.pair();
     let mut by_value = here.clone();
-    write!(by_value, "{}", "one ").unwrap();
+    write!(by_value, "one ").unwrap();
     write!(&here, "two ").unwrap();
     let object: &dyn sidestep::Conn = &here;
     let mut reference = object;
