@@ -6,8 +6,9 @@
 
 use std::io;
 
+use crate::any_conn::{AnyConn, Conn};
 use crate::channel::failure::Failure;
-use crate::conn::{AnyConn, Conn, TCPConn};
+use crate::conn::TCPConn;
 use crate::error::{Cause, Errno, SysCall};
 
 /// What a failure of a channel means to the user whose call would be `call` on a kernel.

@@ -11,9 +11,10 @@ use std::time::Duration;
 use sidestep_stack::call::OpenConnection;
 
 use crate::address::{Network, Purpose, Target};
+use crate::any_conn::AnyConn;
 use crate::channel::failure::Failure;
 use crate::channel::stream::Stream;
-use crate::conn::{AnyConn, TCPConn, default_options};
+use crate::conn::{TCPConn, default_options};
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::driver::request::{Opening, Request};

@@ -11,11 +11,11 @@ use sidestep_stack::call::{Families, Local};
 use sidestep_stack::wire::protocol::Protocol;
 
 use crate::address::{self, Network};
+use crate::any_conn::{Conn, forward_conn};
 use crate::channel::datagram::DatagramChannel;
 use crate::channel::failure::Failure;
 use crate::channel::stream::Which;
 use crate::channel::ticket;
-use crate::conn::{Conn, forward_conn};
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::driver::request::Request;

@@ -36,6 +36,7 @@
 //! the thread has entered with [`Net::enter`], else the one that [`Net::install`] has installed.
 
 pub mod address;
+pub mod any_conn;
 mod bell;
 mod channel;
 pub mod conn;
@@ -58,7 +59,8 @@ pub use address::{
     Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, Zone, join_host_port, lookup_port, parse_ip,
     split_host_port,
 };
-pub use conn::{AnyConn, Conn, TCPConn, TCPInfo};
+pub use any_conn::{AnyConn, Conn};
+pub use conn::{TCPConn, TCPInfo};
 pub use deadline::Deadline;
 pub use dial::{dial, dial_timeout, listen, listen_packet, lookup_host, lookup_ip};
 pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};

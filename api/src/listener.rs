@@ -11,10 +11,11 @@ use sidestep_stack::call::{Families, Listen, Local};
 
 use crate::address::Network;
 use crate::address::{self, Purpose, Target};
+use crate::any_conn::AnyConn;
 use crate::channel::accept::Acceptor;
 use crate::channel::failure::Failure;
 use crate::channel::ticket;
-use crate::conn::{AnyConn, TCPConn, default_options};
+use crate::conn::{TCPConn, default_options};
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::driver::request::{Arrival, Request};

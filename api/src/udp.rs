@@ -9,11 +9,11 @@ use std::sync::Arc;
 use sidestep_stack::call::{Families, Local, OpenSocket};
 
 use crate::address::{self, Network};
+use crate::any_conn::{Conn, forward_conn};
 use crate::channel::datagram::DatagramChannel;
 use crate::channel::failure::{Failure, Source};
 use crate::channel::stream::Which;
 use crate::channel::ticket;
-use crate::conn::{Conn, forward_conn};
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::driver::request::Request;

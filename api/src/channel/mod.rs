@@ -10,7 +10,9 @@ pub(crate) mod datagram;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
 pub(crate) mod stream;
+mod stream_read;
 pub(crate) mod stream_thread;
+mod stream_write;
 pub(crate) mod sync;
 pub(crate) mod ticket;
 

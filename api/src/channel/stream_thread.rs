@@ -10,7 +10,8 @@ use sidestep_stack::call::{CallRefused, Release};
 use sidestep_stack::event::ConnectionError;
 
 use super::failure::{Gone, SLICE_OVERHEAD_OCTETS, Source};
-use super::stream::{Direction, Handle, Phase, Stream, freeze_tail};
+use super::stream::{Direction, Handle, Phase, Stream};
+use super::stream_write::freeze_tail;
 
 /// What the application wants of the connection, besides sending text.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

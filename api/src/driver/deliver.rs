@@ -1,191 +1,26 @@
 //! Moves octets and news between the stack and the channels: RECEIVE when there is room, SEND when
-//! there is text, and everything that the application asks for besides.
+//! there is text, and what should follow it.
 //!
-//! Called by `turn.rs` for each request, each channel that called for attention and each event.
+//! Called by `turn.rs` for each channel that called for attention and each event.
 //! Nothing here waits, and nothing is copied.
 
 use std::sync::Arc;
 
 use sidestep_stack::call::{
-    ConnectionId, ListenerId, OpenConnection, RawId, ReceivedDatagram, Release, SendDatagram,
-    Shutdown, SocketId,
+    ConnectionId, ListenerId, RawId, ReceivedDatagram, Release, SendDatagram, Shutdown, SocketId,
 };
 use sidestep_stack::event::LookedUp;
 use sidestep_stack::{Call, CallRefused, Event, Instant, Reply, Stack};
 
 use super::desk::{Asked, Channels, Desk};
-use super::request::{Arrival, Opening, Request};
+use super::request::Arrival;
 use crate::channel::accept::Acceptor;
 use crate::channel::datagram::{DatagramChannel, Departing};
-use crate::channel::failure::{Failure, Gone, Source};
+use crate::channel::failure::{Failure, Source};
 use crate::channel::stream::Stream;
 use crate::channel::stream_thread::EndOfStream;
-use crate::channel::ticket::Answer;
-use crate::net::NetCounters;
-
-/// Whether the packet thread goes on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum GoOn {
-    /// It does.
-    Yes,
-    /// The owner closed the `Net`.
-    No,
-}
 
 impl Desk {
-    /// Carries a request out.
-    pub(crate) fn carry_out(&mut self, now: Instant, request: Request) -> GoOn {
-        match request {
-            Request::Dial { open, opening } => self.dial(now, open, opening),
-            Request::Listen {
-                listen,
-                channel,
-                answer,
-            } => {
-                let reply = self.stack.user_calls(now, Call::Listen(listen));
-                let port = reply.and_then(|reply| match reply {
-                    Reply::Listener { listener, port } => {
-                        channel.attach(Source::Listener(listener));
-                        self.channels.listeners.insert(listener.0, channel);
-                        Ok((listener, port))
-                    }
-                    _ => Err(CallRefused::Invalid),
-                });
-                let listener = port.ok().map(|(listener, _)| listener);
-                if answer.give(port.map(|(_, port)| port)).is_err()
-                    && let Some(listener) = listener
-                {
-                    self.close_listener(now, listener);
-                }
-            }
-            Request::OpenSocket {
-                open,
-                channel,
-                answer,
-            } => {
-                let reply = self.stack.user_calls(now, Call::OpenSocket(open));
-                let opened = reply.and_then(|reply| match reply {
-                    Reply::Socket { socket, local } => {
-                        channel.attach(Source::Socket(socket));
-                        self.channels.sockets.insert(socket.0, channel);
-                        Ok((socket, local))
-                    }
-                    _ => Err(CallRefused::Invalid),
-                });
-                let socket = opened.ok().map(|(socket, _)| socket);
-                if answer.give(opened.map(|(_, local)| local)).is_err()
-                    && let Some(socket) = socket
-                {
-                    self.channels.sockets.remove(socket.0);
-                    let _ = self.stack.user_calls(now, Call::CloseSocket(socket));
-                }
-            }
-            Request::OpenRaw {
-                local,
-                protocol,
-                channel,
-                answer,
-            } => {
-                let reply = self
-                    .stack
-                    .user_calls(now, Call::OpenRaw { local, protocol });
-                let opened = reply.and_then(|reply| match reply {
-                    Reply::Raw(raw) => {
-                        channel.attach(Source::Raw(raw));
-                        self.channels.raws.insert(raw.0, channel);
-                        Ok(raw)
-                    }
-                    _ => Err(CallRefused::Invalid),
-                });
-                if answer.give(opened.map(|_| ())).is_err()
-                    && let Ok(raw) = opened
-                {
-                    self.channels.raws.remove(raw.0);
-                    let _ = self.stack.user_calls(now, Call::CloseRaw(raw));
-                }
-            }
-            Request::LookUp {
-                look_up,
-                asked,
-                answer,
-            } => match self.stack.user_calls(now, Call::LookUp(look_up)) {
-                Ok(Reply::Lookup(lookup)) => {
-                    self.channels.asked.insert(asked, lookup);
-                    let entry = Asked { asked, answer };
-                    self.channels.lookups.insert(lookup.0, entry);
-                }
-                Ok(_) => drop(answer.give(Err(CallRefused::Invalid))),
-                Err(refused) => drop(answer.give(Err(refused))),
-            },
-            Request::CancelLookUp { asked } => {
-                if let Some(lookup) = self.channels.asked.remove(&asked) {
-                    self.channels.lookups.remove(lookup.0);
-                    let _ = self.stack.user_calls(now, Call::CancelLookUp(lookup));
-                }
-            }
-            Request::Settle { source, answer } => {
-                self.attend(now, source);
-                let _ = answer.give(());
-            }
-            Request::Call { call, answer } => {
-                drop(answer.give(self.stack.user_calls(now, call)));
-            }
-            Request::Counters { answer } => self.count(answer),
-            Request::Close => {
-                self.close_everything(now);
-                return GoOn::No;
-            }
-        }
-        GoOn::Yes
-    }
-
-    fn dial(&mut self, now: Instant, open: OpenConnection, opening: Opening) {
-        let Some(stream) = opening.into_stream() else {
-            return;
-        };
-        if stream.is_given_up() {
-            return;
-        }
-        match self.stack.user_calls(now, Call::OpenConnection(open)) {
-            Ok(Reply::Connection { connection, local }) => {
-                stream.attach(Source::Connection(connection), local);
-                self.channels.connections.insert(connection.0, stream);
-                // It may have been given up before it had a name to call attention by.
-                self.attend_connection(now, connection);
-            }
-            Ok(_) => stream.refuse(CallRefused::Invalid),
-            Err(refused) => stream.refuse(refused),
-        }
-    }
-
-    fn count(&self, answer: Answer<NetCounters>) {
-        drop(answer.give(NetCounters {
-            stack: self.stack.counters(),
-            packets_received: self.tally.packets_received,
-            packets_sent: self.tally.packets_sent,
-            device_errors: self.tally.device_errors,
-            turns: self.tally.turns,
-            connections_open: self.channels.connections.len(),
-            listeners_open: self.channels.listeners.len(),
-            sockets_open: self.channels.sockets.len() + self.channels.raws.len(),
-            lookups_open: self.channels.lookups.len(),
-        }));
-    }
-
-    /// The owner closed the `Net`: every connection is aborted.
-    fn close_everything(&mut self, now: Instant) {
-        self.gone = Gone::Closed;
-        for (key, _) in self.channels.connections.iter() {
-            let _ = self.stack.user_calls(
-                now,
-                Call::Release {
-                    connection: ConnectionId(key),
-                    how: Release::Abort,
-                },
-            );
-        }
-    }
-
     /// Looks at a channel that called for attention.
     pub(crate) fn attend(&mut self, now: Instant, source: Source) {
         match source {
@@ -196,7 +31,7 @@ impl Desk {
         }
     }
 
-    fn attend_connection(&mut self, now: Instant, connection: ConnectionId) {
+    pub(super) fn attend_connection(&mut self, now: Instant, connection: ConnectionId) {
         let Some(stream) = self.channels.connections.get(connection.0) else {
             return;
         };
@@ -283,7 +118,7 @@ impl Desk {
         self.accept(now, listener, &channel);
     }
 
-    fn close_listener(&mut self, now: Instant, listener: ListenerId) {
+    pub(super) fn close_listener(&mut self, now: Instant, listener: ListenerId) {
         self.channels.listeners.remove(listener.0);
         let _ = self.stack.user_calls(now, Call::CloseListener(listener));
     }

@@ -8,7 +8,7 @@ use std::io;
 
 use sidestep_stack::Instant;
 
-use super::deliver::GoOn;
+use super::carry_out::GoOn;
 use super::desk::Desk;
 use crate::channel::mailbox::Letter;
 use crate::device::{Device, is_gone};

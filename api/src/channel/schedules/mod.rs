@@ -16,8 +16,12 @@ mod failure;
 mod mailbox;
 #[path = "../stream.rs"]
 mod stream;
+#[path = "../stream_read.rs"]
+mod stream_read;
 #[path = "../stream_thread.rs"]
 mod stream_thread;
+#[path = "../stream_write.rs"]
+mod stream_write;
 mod sync;
 #[path = "../ticket.rs"]
 mod ticket;

@@ -1,0 +1,270 @@
+//! What all connections share: the trait [`Conn`], and [`AnyConn`], which is what `dial` gives.
+//!
+//! `conn.rs`, `udp.rs` and `ip.rs` implement the trait; `conn_io.rs` adds std's `Read` and `Write`.
+
+use std::fmt::Debug;
+
+use crate::NetAddr;
+use crate::conn::TCPConn;
+use crate::deadline::Deadline;
+use crate::error::OpError;
+use crate::ip::IPConn;
+use crate::udp::UDPConn;
+
+/// A connection with a peer, whatever the network: what Go's `net.Conn` is.
+///
+/// All methods may be called from several threads at once. `std::io::Read` and `Write` are there
+/// for `&dyn Conn` and `Box<dyn Conn>`.
+#[doc(alias = "net.Conn")]
+pub trait Conn: Debug + Send + Sync {
+    /// Receives up to `octets.len()` octets, waiting for the first. On a stream 0 is the end, for
+    /// ever; on a network of datagrams it is an empty one.
+    ///
+    /// # Errors
+    ///
+    /// With op `read`: a deadline, a close, or what became of the connection.
+    #[doc(alias = "Read")]
+    fn read(&self, octets: &mut [u8]) -> Result<usize, OpError>;
+
+    /// Sends all of `octets`, waiting for room. The octets of one call are never mixed with those of
+    /// another.
+    ///
+    /// # Errors
+    ///
+    /// With op `write`; [`OpError::written`] says how many octets were taken before.
+    #[doc(alias = "Write")]
+    fn write(&self, octets: &[u8]) -> Result<usize, OpError>;
+
+    /// Sends what there is room for, at least one octet: the shape of `std::io::Write`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write).
+    fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        self.write(octets)
+    }
+
+    /// Closes the connection: every call that waits fails with `Closed`; what was written goes out
+    /// in the background.
+    ///
+    /// # Errors
+    ///
+    /// With op `close`: it was closed before.
+    #[doc(alias = "Close")]
+    fn close(&self) -> Result<(), OpError>;
+
+    /// Our end; known after `close` as well.
+    #[doc(alias = "LocalAddr")]
+    fn local_addr(&self) -> NetAddr;
+
+    /// The peer's end; known after `close` as well. `None` for a socket without a peer.
+    #[doc(alias = "RemoteAddr")]
+    fn remote_addr(&self) -> Option<NetAddr>;
+
+    /// Sets the deadline of reads and writes, of those that wait now as well.
+    ///
+    /// # Errors
+    ///
+    /// With op `set`: the connection is closed.
+    #[doc(alias = "SetDeadline")]
+    fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+
+    /// Sets the deadline of reads.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetReadDeadline")]
+    fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+
+    /// Sets the deadline of writes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_deadline`](Self::set_deadline).
+    #[doc(alias = "SetWriteDeadline")]
+    fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError>;
+}
+
+macro_rules! forward_conn {
+    ($type:ty) => {
+        fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
+            <$type>::read(self, octets)
+        }
+
+        fn write(&self, octets: &[u8]) -> Result<usize, OpError> {
+            <$type>::write(self, octets)
+        }
+
+        fn close(&self) -> Result<(), OpError> {
+            <$type>::close(self)
+        }
+
+        fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+            <$type>::set_deadline(self, deadline)
+        }
+
+        fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+            <$type>::set_read_deadline(self, deadline)
+        }
+
+        fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+            <$type>::set_write_deadline(self, deadline)
+        }
+    };
+}
+pub(crate) use forward_conn;
+
+/// A connection of any network: what `dial` gives. Clones are the same connection.
+#[derive(Clone, Debug)]
+#[doc(alias = "net.Conn")]
+#[non_exhaustive]
+pub enum AnyConn {
+    /// A TCP connection.
+    TCP(TCPConn),
+    /// A UDP socket with a peer.
+    UDP(UDPConn),
+    /// A raw IP socket with a peer.
+    IP(IPConn),
+}
+
+impl AnyConn {
+    fn as_conn(&self) -> &dyn Conn {
+        match self {
+            Self::TCP(conn) => conn,
+            Self::UDP(conn) => conn,
+            Self::IP(conn) => conn,
+        }
+    }
+
+    /// See [`Conn::read`].
+    ///
+    /// # Errors
+    ///
+    /// With op `read`.
+    #[doc(alias = "Read")]
+    pub fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
+        self.as_conn().read(octets)
+    }
+
+    /// See [`Conn::write`].
+    ///
+    /// # Errors
+    ///
+    /// With op `write`.
+    #[doc(alias = "Write")]
+    pub fn write(&self, octets: &[u8]) -> Result<usize, OpError> {
+        self.as_conn().write(octets)
+    }
+
+    /// See [`Conn::write_some`].
+    ///
+    /// # Errors
+    ///
+    /// With op `write`.
+    pub fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        self.as_conn().write_some(octets)
+    }
+
+    /// See [`Conn::close`].
+    ///
+    /// # Errors
+    ///
+    /// With op `close`.
+    #[doc(alias = "Close")]
+    pub fn close(&self) -> Result<(), OpError> {
+        self.as_conn().close()
+    }
+
+    /// Our end; known after `close` as well.
+    #[doc(alias = "LocalAddr")]
+    pub fn local_addr(&self) -> NetAddr {
+        self.as_conn().local_addr()
+    }
+
+    /// The peer's end; known after `close` as well.
+    #[doc(alias = "RemoteAddr")]
+    pub fn remote_addr(&self) -> Option<NetAddr> {
+        self.as_conn().remote_addr()
+    }
+
+    /// See [`Conn::set_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetDeadline")]
+    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        self.as_conn().set_deadline(deadline.into())
+    }
+
+    /// See [`Conn::set_read_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetReadDeadline")]
+    pub fn set_read_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        self.as_conn().set_read_deadline(deadline.into())
+    }
+
+    /// See [`Conn::set_write_deadline`].
+    ///
+    /// # Errors
+    ///
+    /// With op `set`.
+    #[doc(alias = "SetWriteDeadline")]
+    pub fn set_write_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
+        self.as_conn().set_write_deadline(deadline.into())
+    }
+
+    /// The TCP connection, if it is one.
+    pub const fn as_tcp(&self) -> Option<&TCPConn> {
+        match self {
+            Self::TCP(conn) => Some(conn),
+            Self::UDP(_) | Self::IP(_) => None,
+        }
+    }
+
+    /// The UDP socket, if it is one.
+    pub const fn as_udp(&self) -> Option<&UDPConn> {
+        match self {
+            Self::UDP(conn) => Some(conn),
+            Self::TCP(_) | Self::IP(_) => None,
+        }
+    }
+}
+
+impl Conn for AnyConn {
+    forward_conn!(AnyConn);
+
+    fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
+        Self::write_some(self, octets)
+    }
+
+    fn local_addr(&self) -> NetAddr {
+        Self::local_addr(self)
+    }
+
+    fn remote_addr(&self) -> Option<NetAddr> {
+        Self::remote_addr(self)
+    }
+}
+
+impl From<TCPConn> for AnyConn {
+    fn from(conn: TCPConn) -> Self {
+        Self::TCP(conn)
+    }
+}
+
+impl From<UDPConn> for AnyConn {
+    fn from(conn: UDPConn) -> Self {
+        Self::UDP(conn)
+    }
+}
+
+impl From<IPConn> for AnyConn {
+    fn from(conn: IPConn) -> Self {
+        Self::IP(conn)
+    }
+}
