@@ -409,7 +409,7 @@ fn rfc6056_03_a_port_is_not_given_twice_and_the_range_ends() {
     let mut world = World::new(1);
     let path = world.path(A);
     let remote = SocketAddr::new(world.ends[B].address, PORT);
-    let mut open = |world: &mut World, local_port| {
+    let open = |world: &mut World, local_port| {
         let it = &mut world.ends[A];
         let call = OpenConnection {
             remote,
