@@ -59,6 +59,9 @@ pub enum SoftError {
     /// A router or host did not like a header field.
     #[error("parameter problem")]
     ParameterProblem,
+    /// An ICMPv6 error of a type that we do not know (RFC 4443 §2.4(a)).
+    #[error("unknown ICMP error")]
+    UnknownType,
     /// R1 was reached: retransmissions go unanswered (RFC 9293 §3.8.3, SHLD-9).
     #[error("peer does not answer")]
     NoAnswer,

@@ -100,8 +100,9 @@ fn take_error(connection: &mut Connection, kind: PathErrorKind, cx: &mut Context
         PathErrorKind::Unreachable(Unreachable::Prohibited) => SoftError::Prohibited,
         PathErrorKind::HopLimit | PathErrorKind::Reassembly => SoftError::TimeExceeded,
         PathErrorKind::Parameter => SoftError::ParameterProblem,
-        // Path MTU is told apart, and what we do not know says nothing.
-        PathErrorKind::TooBig { .. } | PathErrorKind::UnknownType => return,
+        PathErrorKind::UnknownType => SoftError::UnknownType,
+        // Path MTU is told apart.
+        PathErrorKind::TooBig { .. } => return,
     };
     connection.note_soft_error(soft);
 }

@@ -77,6 +77,7 @@ fn meet_crossing_syn(connection: &Connection, segment: &mut Segment) {
     if connection.state == State::SynReceived
         && segment.has(TcpFlags::SYN)
         && segment.has(TcpFlags::ACK)
+        && !segment.has(TcpFlags::RST)
         && segment.seq == connection.rcv.irs
     {
         segment.trim_front(connection.rcv.nxt);
