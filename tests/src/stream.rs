@@ -72,6 +72,8 @@ pub enum Failure {
         read: [usize; 2],
         /// Octets written by both sides.
         written: [usize; 2],
+        /// What both applications have done: ended writing, read the end, given the name up.
+        done: [[bool; 3]; 2],
     },
 }
 
@@ -185,7 +187,7 @@ pub fn run_plan(plan: &Plan, seed: u64) -> Result<Outcome, Failure> {
     ends[0].connection = Some(ends[0].host.open(remote).0);
     let end_of_time = Instant::ZERO + LIMIT;
     let mut now = Instant::ZERO;
-    while !ends.iter_mut().all(End::is_gone) {
+    loop {
         for end in &mut ends {
             end.host.advance_to(now);
         }
@@ -199,6 +201,9 @@ pub fn run_plan(plan: &Plan, seed: u64) -> Result<Outcome, Failure> {
             for seen in ends[at].host.all_sent() {
                 link.send(now, ends[at].side, &seen.octets);
             }
+        }
+        if ends.iter_mut().all(End::is_gone) {
+            break;
         }
         let next = ends
             .iter()
@@ -230,6 +235,7 @@ fn describe_stuck(ends: &mut [End; 2]) -> Failure {
         states: [a.state(), b.state()],
         read: [a.read, b.read],
         written: [a.written, b.written],
+        done: [a, b].map(|end| [end.write_ended, end.read_ended, end.released]),
     }
 }
 

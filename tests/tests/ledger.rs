@@ -2,6 +2,8 @@
 //!
 //! If this fails after tests were added or renamed: `cargo run -p sidestep-tests --bin ledger`.
 
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sidestep_tests::ledger::{

@@ -198,16 +198,19 @@ fn rfc791_03_all_fragments_but_the_last_are_multiples_of_eight() {
 
 /// Sends a datagram whose fragments overlap as `extra` says, and looks whether anything came of it.
 fn overlap_is_dropped(family: Family, extra: &dyn Fn(&Ip, &[u8]) -> Vec<u8>) {
-    for position in 0..4 {
+    for position in 0..3 {
         let (mut scene, socket) = with_socket(family);
         let ip = scene.ip().id(5);
         let payload = udp(&ip, 6_000, 5_000, &pattern(0, 2_392));
         let mut parts = ip.fragments(protocol::UDP, &payload, 800);
-        parts.insert(position.min(parts.len()), extra(&ip, &payload));
+        parts.insert(position, extra(&ip, &payload));
         for part in &parts {
             scene.host.arrives(part);
         }
-        assert_eq!(received(&mut scene, socket), None, "at position {position}");
+        assert!(
+            received(&mut scene, socket).is_none(),
+            "at position {position}"
+        );
         assert!(scene.host.count(Discard::FragmentOverlap) >= 1);
         // No ICMP about it, neither now nor later (RFC 8200 §4.5).
         scene.silence_for(secs(200));
@@ -235,16 +238,15 @@ fn rfc791_04_an_exact_copy_is_tolerated() {
     for family in BOTH {
         let (mut scene, socket) = with_socket(family);
         let ip = scene.ip().id(5);
-        for part in fragments(&ip, 3_000, 800) {
-            scene.host.arrives(&part);
-            if received(&mut scene, socket).is_none() {
-                scene.host.arrives(&part);
-            } else {
-                assert_eq!(scene.host.count(Discard::FragmentDuplicate), 3);
-                return;
-            }
+        let parts = fragments(&ip, 3_000, 800);
+        let (last, others) = parts.split_last().unwrap();
+        for part in others {
+            scene.host.arrives(part);
+            scene.host.arrives(part);
         }
-        panic!("not delivered");
+        scene.host.arrives(last);
+        assert!(received(&mut scene, socket) == Some(pattern(0, 3_000)));
+        assert_eq!(scene.host.count(Discard::FragmentDuplicate), 3);
     }
 }
 
@@ -590,12 +592,12 @@ fn bad_03_no_pattern_of_overlaps_delivers_mixed_octets() {
                 let offset = order[at] % 48;
                 let length = (1 + order[at + 10] % 8) * 8;
                 let end = (offset * 8 + length).min(good.len());
-                let more = if order[at + 20] % 4 == 0 {
+                let more = if order[at + 20].is_multiple_of(4) {
                     More::Nothing
                 } else {
                     More::Fragments
                 };
-                let part = if order[at + 30] % 3 == 0 {
+                let part = if order[at + 30].is_multiple_of(3) {
                     vec![0xee; end - offset * 8]
                 } else {
                     good[offset * 8..end].to_vec()

@@ -5,12 +5,15 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
+mod bad_tcp;
 mod congestion;
 mod fragments;
 mod rfc1122;
 mod rfc2018;
+mod rfc4443;
 mod rfc5961;
 mod rfc7323;
+mod rfc8200;
 mod rfc9293_closing;
 mod rfc9293_giving_up;
 mod rfc9293_header;

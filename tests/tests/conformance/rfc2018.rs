@@ -151,8 +151,8 @@ fn rfc2018_04_after_a_timeout_the_marks_are_forgotten() {
 fn rfc2018_05_sacked_text_is_kept_until_it_is_acknowledged() {
     // As before, and the peer takes back what it had: the stream must still become whole.
     let (mut scene, mut flow, flight) = with_flight(Peer::sack());
-    for at in 1..10 {
-        scene.send(&sack(&flow, &[(flight[at].seq, end_of(&flight[at]))]));
+    for segment in &flight[1..] {
+        scene.send(&sack(&flow, &[(segment.seq, end_of(segment))]));
     }
     scene.segments();
     let mut got: Vec<u8> = Vec::new();
@@ -175,7 +175,7 @@ fn rfc2018_06_malformed_blocks_are_ignored() {
     for family in BOTH {
         let mut scene = Scene::new(family);
         let mut flow = scene.dial(Peer::sack());
-        scene.host.send(flow.connection, &pattern(0, 8_000));
+        scene.host.send(flow.connection, &pattern(0, 7_000));
         let before = flow.rcv;
         let flight = scene.take_flight(&mut flow);
         let end = flow.rcv;
@@ -205,8 +205,55 @@ fn rfc2018_06_malformed_blocks_are_ignored() {
         scene.segments();
         flow.rcv = end;
         scene.send(&flow.seg());
-        assert_eq!(scene.host.status(flow.connection).in_flight_octets, 0);
+        let status = scene.host.status(flow.connection);
+        assert_eq!(status.snd_una, end);
     }
+}
+
+#[test]
+fn rfc2883_01_a_duplicate_is_reported_in_the_first_block() {
+    for family in BOTH {
+        let mut scene = Scene::new(family);
+        let mut flow = scene.accept(Peer::sack());
+        scene.data(&mut flow, &pattern(0, 300));
+        scene.host.advance(secs(1));
+        scene.segments();
+        let again = |scene: &mut Scene, offset: i64, octets: usize| {
+            scene.segments();
+            scene.send(&flow.at(offset).text(pattern(0, octets)));
+            scene.expect(see("A").ack(flow.nxt)).sack_blocks()
+        };
+        let block = |from: i64, to: i64| {
+            (
+                flow.nxt.wrapping_add(from as u32),
+                flow.nxt.wrapping_add(to as u32),
+            )
+        };
+        // Below the cumulative ACK.
+        assert_eq!(again(&mut scene, -300, 100)[0], block(-300, -200));
+        assert_eq!(again(&mut scene, -100, 100)[0], block(-100, 0));
+        // Inside what waits beyond a hole: the duplicate first, then the block that holds it.
+        scene.send(&flow.at(500).text(pattern(0, 200)));
+        let blocks = again(&mut scene, 550, 50);
+        assert_eq!(blocks[..2], [block(550, 600), block(500, 700)]);
+    }
+}
+
+#[test]
+fn rfc2883_02_only_the_duplicate_octets_are_reported_and_only_once() {
+    let mut scene = Scene::new(BOTH[0]);
+    let mut flow = scene.accept(Peer::sack());
+    scene.data(&mut flow, &pattern(0, 300));
+    scene.host.advance(secs(1));
+    scene.segments();
+    // 100 octets again, and 100 new ones.
+    scene.send(&flow.at(-100).text(pattern(0, 200)));
+    let old = flow.nxt;
+    flow.nxt = flow.nxt.wrapping_add(100);
+    let ack = scene.expect_within(millis(499), see("A").ack(flow.nxt));
+    assert_eq!(ack.sack_blocks(), [(old.wrapping_sub(100), old)]);
+    scene.data(&mut flow, &pattern(0, 100));
+    assert_eq!(scene.expect_ack(&flow).sack_blocks(), []);
 }
 
 #[test]

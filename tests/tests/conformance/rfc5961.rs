@@ -234,16 +234,16 @@ fn bad_46_an_ack_is_never_answered_by_a_storm() {
     for family in BOTH {
         let mut scene = Scene::new(family);
         let flow = scene.accept(Peer::default());
-        // Each of our ACKs is answered with one that we cannot accept, as a desynchronised peer or
-        // a middlebox would: every answer of ours draws the next.
+        // Each of our ACKs is answered with two that we cannot accept, as a desynchronised peer or a
+        // middlebox would: every answer of ours would draw the next ones.
         let mut answers = 0;
-        scene.send(&flow.seg().ack(flow.rcv.wrapping_add(5_000)));
         for _ in 0..1_000 {
             let sent = scene.segments();
             answers += sent.len();
             for _ in 0..sent.len().max(1) {
                 scene.send(&flow.seg().ack(flow.rcv.wrapping_add(5_000)));
-                scene.send(&flow.at(-1).flags("PA").text(b"x"));
+                scene.send(&flow.at(-1));
+                scene.send(&flow.at(1_000_000_000));
             }
             scene.host.advance(Duration::from_millis(10));
         }

@@ -134,7 +134,7 @@ fn rfc7323_04_a_retreat_by_rounding_is_tolerated() {
         scene.host.advance(millis(20));
         // The peer rounds down: the right edge goes back by up to one unit.
         let taken: u32 = flight.iter().map(sidestep_tests::craft::Segment::len).sum();
-        flow.window = 100 - u16::from(taken % 128 != 0);
+        flow.window = 100 - u16::from(!taken.is_multiple_of(128));
         scene.send(&flow.seg());
     }
     assert_eq!(flow.rcv, flow.our_seq(100_000));
@@ -219,7 +219,7 @@ fn rfc7323_07_ts_recent_follows_only_what_covers_the_last_ack() {
 #[test]
 fn rfc7323_08_only_an_ack_of_new_text_measures_the_round_trip() {
     let mut scene = Scene::new(BOTH[0]);
-    let mut flow = scene.accept(stamped());
+    let mut flow = scene.dial_slowly(stamped(), millis(100));
     for round in 1..=3 {
         scene.host.send(flow.connection, &pattern(0, 100));
         let flight = scene.take_flight(&mut flow);

@@ -103,24 +103,37 @@ fn rfc9293_must_19_the_window_doubles_each_round_until_a_loss_and_then_grows_by_
         sent.iter().any(|copy| copy.seq == lost.seq),
         "no fast retransmission"
     );
-    // All that is known to have left is acknowledged: recovery ends at half of the flight.
+    // All that is known to have left is acknowledged: recovery ends, and ssthresh is half of what was
+    // in flight. How far cwnd falls below it is free (RFC 6582 §3.2, step 3).
     scene.host.advance(millis(50));
     scene.send(&flow.seg());
-    let cwnd = scene.host.status(flow.connection).cwnd_octets / 1_460;
-    assert!((70..=82).contains(&cwnd), "{cwnd} segments");
-    // Congestion avoidance: at most one more each round.
-    let mut last = 0;
-    for _ in 0..5 {
+    let status = scene.host.status(flow.connection);
+    let ssthresh = status.ssthresh_octets / 1_460;
+    assert!(
+        (70..=82).contains(&ssthresh),
+        "ssthresh of {ssthresh} segments"
+    );
+    assert!(status.cwnd_octets <= status.ssthresh_octets);
+    // Slow start up to there, then congestion avoidance: at most one more each round.
+    let mut avoiding = 0;
+    let mut last = status.cwnd_octets;
+    for _ in 0..20 {
         let flight = scene.take_flight(&mut flow);
         scene.host.advance(millis(50));
         scene.ack_each(&flow, &flight);
-        let cwnd = scene.host.status(flow.connection).cwnd_octets;
-        if last > 0 {
-            assert!(cwnd <= last + 1_460, "{last} then {cwnd}");
-            assert!(cwnd >= last);
+        let status = scene.host.status(flow.connection);
+        if last >= status.ssthresh_octets {
+            assert!(
+                status.cwnd_octets <= last + 1_460,
+                "{last} then {}",
+                status.cwnd_octets
+            );
+            avoiding += u32::from(status.cwnd_octets > last);
         }
-        last = cwnd;
+        assert!(status.cwnd_octets >= last);
+        last = status.cwnd_octets;
     }
+    assert!(avoiding >= 5, "it never grew again");
 }
 
 #[test]
@@ -444,5 +457,47 @@ fn rfc9293_may_6_a_probe_with_a_garbage_octet_is_acknowledged_and_not_delivered(
         scene.send(&flow.at(-1).text(b"?"));
         scene.expect_within(millis(1), see("A").seq(flow.rcv).ack(flow.nxt).bare());
         assert_eq!(scene.host.receive_all(flow.connection), b"real");
+    }
+}
+
+#[test]
+fn rfc5482_01_a_user_timeout_of_zero_or_of_a_wrong_length_means_nothing() {
+    for option in [&[28, 4, 0, 0][..], &[28, 4, 0x80, 0], &[28, 6, 0, 1, 0, 0]] {
+        let mut scene = Scene::new(BOTH[0]);
+        let mut flow = scene.accept(Peer::default());
+        scene.send(&flow.seg().options(option).text(b"x"));
+        flow.nxt += 1;
+        // `Seen` fails on an option that nobody asked for, this one among them.
+        scene.expect_ack(&flow);
+        scene.host.send(flow.connection, b"x");
+        scene.host.advance(secs(100));
+        assert_eq!(scene.host.failure_of(flow.connection), None, "{option:?}");
+    }
+}
+
+#[test]
+fn rfc5482_02_the_peer_does_not_change_our_user_timeout() {
+    // One second and one minute, as the peer would have it; ours is what the application said, or
+    // longer than 100 s by default.
+    for option in [[28, 4, 0, 1], [28, 4, 0x80, 1]] {
+        let mut scene = Scene::new(BOTH[0]);
+        let mut flow = scene.accept(Peer::default());
+        scene.send(&flow.seg().options(&option).text(b"x"));
+        flow.nxt += 1;
+        scene.expect_ack(&flow);
+        scene.host.send(flow.connection, b"x");
+        scene.host.advance(secs(100));
+        assert_eq!(scene.host.failure_of(flow.connection), None);
+
+        let mut scene = Scene::new(BOTH[0]);
+        let flow = scene.accept(Peer::default());
+        scene
+            .host
+            .set_options(flow.connection, user_timeout(Some(secs(3))));
+        scene.send(&flow.seg().options(&[28, 4, 0x80, 60]).text(b"x"));
+        scene.host.send(flow.connection, b"x");
+        scene.host.advance(secs(6));
+        let error = scene.host.failure_of(flow.connection);
+        assert_eq!(error, Some(ConnectionError::TimedOut));
     }
 }

@@ -284,6 +284,10 @@ fn rfc9293_must_45_the_local_address_never_changes() {
             assert_eq!(segment.ip.source, family.us());
         }
         scene.send(&flow.seg());
+        for segment in scene.take_flight(&mut flow) {
+            assert_eq!(segment.ip.source, family.us());
+        }
+        scene.send(&flow.seg());
         scene.host.shut_down(flow.connection);
         assert_eq!(scene.expect(see("FA")).ip.source, family.us());
     }
@@ -552,7 +556,7 @@ fn rfc6056_02_ports_do_not_follow_each_other() {
         let host = if number % 2 == 0 {
             9
         } else {
-            10 + (number / 2) as u8
+            10 + (number / 2 % 200) as u8
         };
         let remote = SocketAddr::new(BOTH[0].address(host), 7);
         let (_, local) = scene.host.open(remote);
@@ -586,4 +590,28 @@ fn rfc6056_03_no_live_pair_of_ends_is_used_twice() {
     // Another destination still has all of them.
     scene.host.open(SocketAddr::new(BOTH[0].address(10), 7));
     scene.expect(see("S"));
+}
+
+#[test]
+fn rfc7413_01_no_fast_open_unless_somebody_asks_for_it() {
+    for family in BOTH {
+        // `Seen` fails on an option 34 of ours.
+        let mut scene = Scene::new(family);
+        scene.begin_dial(&Peer::default(), ConnectionOptions::default());
+        // A request for a cookie, and a cookie with text: an ordinary handshake.
+        scene.listener();
+        for (port, option) in [
+            (41_000, &[34, 2][..]),
+            (41_001, &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8]),
+        ] {
+            let peer = Peer {
+                port,
+                ..Peer::default()
+            };
+            let syn = scene.syn(&peer).option(option).text(b"early");
+            scene.send(&syn);
+            scene.expect(see("SA").octets(0));
+            scene.host.all_events();
+        }
+    }
 }

@@ -113,12 +113,21 @@ fn shut(scene: &mut Scene, flow: &mut Flow) {
 fn rfc9293_s06_text_that_reaches_into_the_window_from_either_side_is_acceptable() {
     for family in BOTH {
         for iss in NUMBERS {
-            let (mut scene, flow, window) = with_window(family, iss);
+            let (scene, flow, window) = with_window(family, iss);
             let size = window as usize;
-            // From 10 before the left edge to 10 beyond the right one.
-            scene.send(&flow.at(-10).text(pattern(0, size + 20)));
-            let got = scene.host.receive_all(flow.connection);
-            assert!(got == pattern(10, size), "{} octets, from {iss}", got.len());
+            // From 10 before the left edge, and to 10 beyond the right one.
+            let mut left = scene.clone();
+            left.send(&flow.at(-10).text(pattern(0, size)));
+            let got = left.host.receive_all(flow.connection);
+            assert!(
+                got == pattern(10, size - 10),
+                "{} octets, from {iss}",
+                got.len()
+            );
+            let mut right = scene.clone();
+            right.send(&flow.seg().text(pattern(0, size + 10)));
+            let got = right.host.receive_all(flow.connection);
+            assert!(got == pattern(0, size), "{} octets, from {iss}", got.len());
         }
     }
 }
@@ -133,7 +142,12 @@ fn rfc9293_s07_an_unacceptable_segment_is_answered_with_an_ack_and_a_reset_is_no
             scene.host.advance(Duration::from_secs(2));
             scene.send(&flow.at(offset).flags("PA").text(b"old"));
             scene.expect_within(millis(1), see("A").seq(flow.rcv).ack(flow.nxt).bare());
-            scene.send(&flow.at(offset - 100).flags("R"));
+            let further = if offset < 0 {
+                offset - 100
+            } else {
+                offset + 100
+            };
+            scene.send(&flow.at(further).flags("R"));
             scene.silence_for(Duration::from_secs(1));
         }
         assert_eq!(scene.host.receive_all(flow.connection), b"new");
@@ -146,10 +160,12 @@ fn rfc9293_s08_only_what_is_new_and_inside_the_window_is_taken() {
         for iss in NUMBERS {
             let (mut scene, mut flow, window) = with_window(family, iss);
             scene.data(&mut flow, &pattern(0, 100));
-            // Ten octets again, then the rest of the window, then ten too many and a FIN.
-            let left = window as usize - 100;
-            let text = pattern(90, 10 + left + 10);
-            scene.send(&flow.at(-10).flags("FPA").text(text));
+            // Ten octets again, and ten new ones.
+            scene.send(&flow.at(-10).flags("PA").text(pattern(90, 20)));
+            flow.nxt = flow.nxt.wrapping_add(10);
+            // The rest of the window, then ten too many and a FIN.
+            let left = window as usize - 110;
+            scene.send(&flow.seg().flags("FPA").text(pattern(110, left + 10)));
             scene.host.advance(millis(500));
             let got = scene.host.receive_all(flow.connection);
             assert!(got == pattern(0, window as usize));
