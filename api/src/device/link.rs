@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use rustix::io::Errno as Raw;
 use sidestep_stack::call::{InterfaceAddress, Route};
@@ -22,6 +23,7 @@ const NEW_ADDRESS: u16 = 20;
 const DELETE_ADDRESS: u16 = 21;
 const NEW_ROUTE: u16 = 24;
 const DELETE_ROUTE: u16 = 25;
+const GET_ROUTE: u16 = 26;
 const ROUTE_DESTINATION: u16 = 1;
 const ROUTE_INTERFACE: u16 = 4;
 const ROUTE_SOURCE: u16 = 7;
@@ -29,6 +31,12 @@ const TABLE_MAIN: u8 = 254;
 const PROTOCOL_STATIC: u8 = 4;
 const SCOPE_LINK: u8 = 253;
 const TYPE_UNICAST: u8 = 1;
+const TYPE_LOCAL: u8 = 2;
+/// Where the type is in `struct rtmsg`.
+const ROUTE_TYPE_AT: usize = 7;
+/// How often, and in what steps, we look whether the kernel delivers to a new address.
+const DELIVERS_LOOKS_MAX: u32 = 1_000;
+const DELIVERS_LOOK_EVERY: Duration = Duration::from_millis(1);
 
 // linux/if_link.h
 const LINK_NAME: u16 = 3;
@@ -215,6 +223,35 @@ impl Link {
     pub(super) fn add_address(&self, address: InterfaceAddress) -> Result<(), LinkError> {
         let request = self.address_request(NEW_ADDRESS, CREATE, address);
         self.ask(Setting::Address(address), request).map(drop)
+    }
+
+    /// Waits until the kernel delivers to a new address of its own on an interface that is up.
+    ///
+    /// An IPv6 address is accepted at once, but its host route is made by a worker of the kernel's a
+    /// moment later, even without duplicate address detection; until then what is sent to it is
+    /// lost. After a second we go on: the address will come to life on its own.
+    pub(super) fn await_address(&self, address: IpAddr) -> Result<(), LinkError> {
+        for _ in 0..DELIVERS_LOOKS_MAX {
+            if address.is_ipv4() || self.delivers(address)? {
+                break;
+            }
+            std::thread::sleep(DELIVERS_LOOK_EVERY);
+        }
+        Ok(())
+    }
+
+    /// True if the kernel takes packets to `address` for itself.
+    fn delivers(&self, address: IpAddr) -> Result<bool, LinkError> {
+        let (family, octets) = family_and_octets(address);
+        let prefix_bits = if address.is_ipv4() { 32 } else { 128 };
+        let fixed = [family, prefix_bits, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let request = Request::new(GET_ROUTE, 0, &fixed).attribute(ROUTE_DESTINATION, &octets);
+        match self.netlink.ask(request) {
+            Ok(Some(route)) => Ok(route.get(ROUTE_TYPE_AT) == Some(&TYPE_LOCAL)),
+            // No route at all, yet.
+            Ok(None) | Err(Raw::NETUNREACH | Raw::HOSTUNREACH) => Ok(false),
+            Err(errno) => Err(self.failed(Setting::State, errno)),
+        }
     }
 
     pub(super) fn remove_address(&self, address: InterfaceAddress) -> Result<(), LinkError> {

@@ -308,6 +308,11 @@ impl Changes {
             self.link.set_state(state)?;
             self.made.push(Change::State(before.state));
         }
+        if options.state.unwrap_or(before.state) == LinkState::Up {
+            for address in &options.peer_addresses {
+                self.link.await_address(address.address)?;
+            }
+        }
         // Routes last: an interface that is down has none.
         for route in &options.routes {
             self.link.add_route(*route)?;

@@ -422,3 +422,37 @@ fn a_descriptor_with_an_impossible_mtu_is_refused() {
     assert!(TunDevice::from_fd(pair(), 67).is_err());
     assert!(TunDevice::from_fd(pair(), 68).is_ok());
 }
+
+#[test]
+fn what_arrives_first_for_an_address_of_the_kernels_is_delivered() {
+    // An IPv6 address comes to life a moment after the kernel has accepted it. The moment is short,
+    // and longer while others set up interfaces as well.
+    let busy: Vec<_> = (0..8)
+        .map(|_| {
+            std::thread::spawn(|| {
+                for _ in 0..8 {
+                    with_tun(first_datagram_is_delivered);
+                }
+            })
+        })
+        .collect();
+    for thread in busy {
+        thread.join().expect("each one is delivered");
+    }
+}
+
+fn first_datagram_is_delivered(device: TunDevice) {
+    let socket = UdpSocket::bind("[2001:db8::1]:7000").expect("the address is the kernel's");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(500)))
+        .expect("a timeout can be set");
+    // The kernel to itself: the way in is the same as from the device.
+    let sender = UdpSocket::bind("[::]:0").expect("a port is free");
+    sender
+        .send_to(b"first", "[2001:db8::1]:7000")
+        .expect("there is a route");
+    let mut buffer = [0; 16];
+    let got = socket.recv(&mut buffer).expect("it arrives");
+    assert_eq!(&buffer[..got], b"first");
+    drop(device);
+}
