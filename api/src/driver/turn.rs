@@ -155,27 +155,45 @@ fn transmit(
                 }
             }
         }
-        let waiting = desk.departing.len();
-        if waiting == 0 {
+        hand_over(desk, device, state, work)?;
+        if pulled_all || *state != DeviceState::Ready {
             return Ok(());
         }
+    }
+    Ok(())
+}
+
+/// Hands the batch to the device. An error tells of one packet that is lost (the link is down, or
+/// this packet was refused): the others are tried at once, for their flows are not to blame.
+fn hand_over(
+    desk: &mut Desk,
+    device: &mut dyn Device,
+    state: &mut DeviceState,
+    work: &mut Work,
+) -> Result<(), TheEnd> {
+    while !desk.departing.is_empty() {
+        let waiting = desk.departing.len();
         let transmitted = device.transmit(&mut desk.departing);
-        let sent = waiting - desk.departing.len();
-        desk.tally.packets_sent += sent as u64;
+        let mut sent = waiting - desk.departing.len();
         if sent > 0 {
             *work = Work::Some;
         }
-        note(desk, transmitted, state)?;
-        if *state != DeviceState::Ready {
-            return Ok(());
+        let mut outcome = DeviceState::Ready;
+        note(desk, transmitted, &mut outcome)?;
+        let went_on = outcome == DeviceState::Failing && sent > 0;
+        if went_on {
+            sent -= 1;
         }
-        if !desk.departing.is_empty() {
+        desk.tally.packets_sent += sent as u64;
+        if went_on {
+            continue;
+        }
+        if outcome == DeviceState::Failing {
+            *state = outcome;
+        } else if !desk.departing.is_empty() && *state == DeviceState::Ready {
             *state = DeviceState::Full;
-            return Ok(());
         }
-        if pulled_all {
-            return Ok(());
-        }
+        return Ok(());
     }
     Ok(())
 }
