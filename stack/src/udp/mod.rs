@@ -1,7 +1,7 @@
 //! UDP (RFC 768, RFC 1122 §4.1): sockets with bounded queues.
 //!
 //! The pages call [`Udp::datagram_arrives`] for what IP delivers and pass on what
-//! [`Udp::target`] makes. UDP never chooses a route or a source address: they come in as values.
+//! [`Udp::datagram`] makes. UDP never chooses a route or a source address: they come in as values.
 
 mod input;
 mod output;
