@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use sidestep_stack::base::{Duration, Instant};
@@ -43,6 +44,12 @@ pub struct Host {
     trace: VecDeque<String>,
     /// How many packets left in all.
     pub packets_sent: u64,
+}
+
+/// Whether every line of every trace is printed: `SIDESTEP_TRACE=1`.
+fn tracing() -> bool {
+    static TRACING: OnceLock<bool> = OnceLock::new();
+    *TRACING.get_or_init(|| std::env::var_os("SIDESTEP_TRACE").is_some())
 }
 
 /// The seed of a test: 32 octets that follow from a small number.
@@ -484,7 +491,11 @@ impl Host {
         if self.trace.len() == TRACE_LINES_MAX {
             self.trace.pop_front();
         }
-        self.trace.push_back(line(self.now));
+        let line = line(self.now);
+        if tracing() {
+            eprintln!("{line}");
+        }
+        self.trace.push_back(line);
     }
 
     /// Fails the test and prints the last packets.
