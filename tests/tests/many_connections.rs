@@ -22,7 +22,7 @@ fn held(counters: &NetCounters) -> impl PartialEq + std::fmt::Debug + use<> {
     let stack = &counters.stack;
     (
         (
-            stack.tcp.clone(),
+            stack.tcp,
             stack.udp_sockets,
             stack.raw_sockets,
             stack.datagram_octets,
@@ -104,7 +104,7 @@ fn come_and_go(client: &Net, listener: &TCPListener, batch: usize) {
         let octets = conn.read(&mut room).expect("it came back");
         assert_eq!(&room[..octets], text.as_bytes());
     }
-    let (first, second) = if batch % 2 == 0 {
+    let (first, second) = if batch.is_multiple_of(2) {
         (dialled, accepted)
     } else {
         (accepted, dialled)
