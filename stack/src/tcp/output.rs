@@ -162,6 +162,7 @@ fn send_again(
     connection.snd.in_flight.on_retransmitted(cx.now);
     connection.retransmissions += u64::from(octets.div_ceil(connection.smss()));
     if seq == connection.snd.window.una {
+        connection.snd.in_flight.on_una_resent(cx.now);
         // Nothing is resent within one RTO of its last transmission (RFC 6298 §5).
         let rto = connection.rtt.rto();
         connection.timers.set(Timer::Retransmission, cx.now + rto);
@@ -193,6 +194,7 @@ fn probe_window(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Out
         connection.snd.window.nxt = nxt + octets;
     }
     connection.snd.in_flight.on_retransmitted(cx.now);
+    connection.snd.in_flight.on_una_resent(cx.now);
     let form = Form::new(una, with_fin.flags(), SendReason::WindowProbe);
     Some(emit_text(connection, form, text, cx))
 }

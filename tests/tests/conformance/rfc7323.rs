@@ -238,6 +238,39 @@ fn rfc7323_08_only_an_ack_of_new_text_measures_the_round_trip() {
 }
 
 #[test]
+fn rfc6298_08_an_echo_of_the_first_copy_after_a_second_one_is_no_sample() {
+    let mut scene = Scene::new(BOTH[0]);
+    let mut flow = scene.dial_slowly(stamped(), millis(100));
+    scene.host.send(flow.connection, &pattern(0, 100));
+    let first = scene.take_flight(&mut flow)[0].stamps().unwrap().0;
+    scene.host.advance(millis(100));
+    flow.echo = first;
+    scene.ack(&mut flow, 100);
+    let srtt = scene.host.status(flow.connection).srtt;
+
+    // It arrives, but its ACK is lost. The peer answers the second copy, and its TS.Recent is still
+    // that of the first one.
+    scene.host.send(flow.connection, &pattern(100, 100));
+    let first = scene.take_flight(&mut flow)[0].stamps().unwrap().0;
+    let (_, copy) = scene.wait(secs(5));
+    let second = copy.stamps().unwrap().0;
+    assert_ne!(first, second);
+    scene.host.advance(millis(100));
+    flow.echo = first;
+    scene.ack(&mut flow, 200);
+    assert_eq!(scene.host.status(flow.connection).srtt, srtt);
+
+    // Here the first copy was lost: the echo tells which one is acknowledged.
+    scene.host.send(flow.connection, &pattern(200, 100));
+    scene.take_flight(&mut flow);
+    let (_, copy) = scene.wait(secs(5));
+    scene.host.advance(millis(200));
+    flow.echo = copy.stamps().unwrap().0;
+    scene.ack(&mut flow, 300);
+    assert!(scene.host.status(flow.connection).srtt > srtt);
+}
+
+#[test]
 fn rfc7323_09_an_older_timestamp_is_unacceptable_except_on_a_reset() {
     for family in BOTH {
         let mut scene = Scene::new(family);

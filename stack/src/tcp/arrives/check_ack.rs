@@ -6,6 +6,7 @@
 use core::ops::ControlFlow;
 
 use super::Verdict;
+use crate::base::Duration;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::observe::{Observation, State};
@@ -18,6 +19,9 @@ use crate::tcp::send::window::AckStanding;
 use crate::tcp::state;
 use crate::tcp::timers::Timer;
 use crate::wire::tcp::TcpFlags;
+
+/// What a time in whole ticks of the timestamp clock may be off by.
+const CLOCK_TICK: Duration = Duration::from_millis(1);
 
 const FIFTH: &str = "RFC 9293 §3.10.7.4, fifth";
 
@@ -107,9 +111,16 @@ fn on_progress(
     connection.snd.queue.acknowledge(una);
     connection.attempts.timeouts = 0;
     let clocked = connection.snd.in_flight.on_acked(una, nxt, cx.now);
+    let una_resent_at = connection.snd.in_flight.take_una_resent_at();
     let echoed = || {
         let echo_reply = segment.options.timestamps?.echo_reply;
-        connection.timestamps?.round_trip(echo_reply, cx.now)
+        let round_trip = connection.timestamps?.round_trip(echo_reply, cx.now)?;
+        // An echo of the first copy, after the segment was sent again: either that copy was slow, or
+        // its ACK was lost and the peer answers the second one with the old TS.Recent (RFC 7323
+        // §4.3). Ambiguous again, so Karn's rule holds (RFC 6298 §3).
+        let is_ambiguous = una_resent_at
+            .is_some_and(|resent_at| cx.now.since(resent_at) + CLOCK_TICK < round_trip);
+        (!is_ambiguous).then_some(round_trip)
     };
     if let Some(round_trip) = clocked.or_else(echoed) {
         let before = connection.rtt.rto();
