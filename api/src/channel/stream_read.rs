@@ -95,6 +95,8 @@ impl Stream {
                     return Err(Failure::Ended(error));
                 }
                 Phase::Told => return Ok(false),
+                // The peer had ended its stream before: that has come, whatever came after it.
+                Phase::Gone(_) if state.receive.end_of_stream => return Ok(false),
                 Phase::Gone(gone) => return Err(Failure::Gone(gone)),
                 Phase::Refused(_) => return Err(Failure::NotConnected),
                 Phase::Opening | Phase::Open => {}

@@ -220,8 +220,13 @@ impl Device for MemoryDevice {
             ends[me].has_room = false;
             ends[me].settle(&self.cable.bells[me], other_is_gone);
             if other_is_gone {
-                batch.pop_front();
-                return Err(gone());
+                // Nobody hears us any more. The cable is gone once what was sent to us is received.
+                batch.clear();
+                return if ends[me].queue.is_empty() {
+                    Err(gone())
+                } else {
+                    Ok(())
+                };
             }
         }
         // Packets are copied outside the lock, so the room is asked for again at each round; only

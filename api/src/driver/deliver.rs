@@ -185,6 +185,26 @@ impl Desk {
         receive_datagrams(&mut self.stack, channel, now, || Call::ReceiveRaw(raw));
     }
 
+    /// There will be no further turn: what the stack has acknowledged to the peers goes to the
+    /// applications now, whether their channels have room or not. The stack's receive buffers bound
+    /// it. Walks over all connections, once.
+    pub(crate) fn deliver_the_rest(&mut self, now: Instant) {
+        for (key, stream) in self.channels.connections.iter() {
+            let call = Call::Receive {
+                connection: ConnectionId(key),
+                octets_max: usize::MAX,
+            };
+            if let Ok(Reply::Received(received)) = self.stack.user_calls(now, call) {
+                let end = if received.end_of_stream {
+                    EndOfStream::Reached
+                } else {
+                    EndOfStream::NotYet
+                };
+                stream.deliver(received.slices, end);
+            }
+        }
+    }
+
     /// Passes on what the stack has to say.
     pub(crate) fn event(&mut self, now: Instant, event: Event) {
         match event {

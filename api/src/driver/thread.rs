@@ -94,6 +94,9 @@ impl Runner {
     /// Runs to the end, and tells everybody why it is one.
     fn live(mut self) {
         let end = self.run();
+        if end == TheEnd::DeviceGone {
+            self.desk.deliver_the_rest(self.clock.now());
+        }
         self.desk.gone = match end {
             TheEnd::DeviceGone => Gone::Device,
             TheEnd::Closed => Gone::Closed,

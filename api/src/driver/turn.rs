@@ -68,7 +68,6 @@ pub(crate) fn turn(
     let mut work = Work::None;
 
     let received = device.receive(&mut desk.arrived, BATCH_PACKETS_MAX);
-    note(desk, received, &mut state)?;
     if !desk.arrived.is_empty() {
         work = Work::Some;
         desk.tally.packets_received += desk.arrived.len() as u64;
@@ -78,6 +77,8 @@ pub(crate) fn turn(
         }
         desk.arrived = arrived;
     }
+    // What came before the device failed has come.
+    note(desk, received, &mut state)?;
 
     if take_mail(desk, now, &mut work) == GoOn::No {
         // The last words: resets to those who were connected.
