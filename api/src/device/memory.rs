@@ -221,12 +221,12 @@ impl Device for MemoryDevice {
             ends[me].settle(&self.cable.bells[me], other_is_gone);
             if other_is_gone {
                 // Nobody hears us any more. The cable is gone once what was sent to us is received.
+                if ends[me].queue.is_empty() {
+                    batch.pop_front();
+                    return Err(gone());
+                }
                 batch.clear();
-                return if ends[me].queue.is_empty() {
-                    Err(gone())
-                } else {
-                    Ok(())
-                };
+                return Ok(());
             }
         }
         // Packets are copied outside the lock, so the room is asked for again at each round; only

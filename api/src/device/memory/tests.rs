@@ -170,6 +170,12 @@ fn what_was_sent_before_an_end_went_away_is_delivered_and_then_it_is_gone() {
     send(&mut a, &[packet(b"last")]);
     drop(a);
     assert!(is_readable(&b));
+    let mut unheard = VecDeque::from([packet(b"x"), packet(b"y")]);
+    assert!(
+        b.transmit(&mut unheard).is_ok(),
+        "there is something to receive yet"
+    );
+    assert!(unheard.is_empty());
     assert_eq!(receive(&mut b, 8).len(), 1);
     assert!(is_readable(&b), "the end is news too");
     let error = b.receive(&mut Vec::new(), 8).expect_err("gone");
