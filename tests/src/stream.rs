@@ -19,7 +19,7 @@ use crate::link::{Impairments, Link, Side};
 use crate::scene::{Family, PORT};
 
 /// A run that takes longer than this in virtual time is stuck.
-const LIMIT: Duration = Duration::from_secs(1_800);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
