@@ -547,3 +547,37 @@ fn a_dial_can_choose_its_own_end() {
     conn.set_deadline(Deadline::past()).unwrap();
     conn.info().unwrap();
 }
+
+#[test]
+fn bad_82_a_thread_that_panics_takes_nothing_of_others_with_it() {
+    let (client, server) = Net::memory_pair().unwrap();
+    let listener = server.listen("tcp", "192.0.2.2:9").unwrap();
+    let dial = || client.dial("tcp", "192.0.2.2:9").unwrap();
+    let (doomed, spared) = (dial(), dial());
+    let (first, second) = (listener.accept().unwrap(), listener.accept().unwrap());
+    let shared = spared.clone();
+    let panicked = thread::spawn(move || {
+        doomed.write(b"last words").unwrap();
+        shared.write(b"before").unwrap();
+        // Unwinds with both handles on its stack, without a message.
+        std::panic::resume_unwind(Box::new("boom"));
+    })
+    .join();
+    assert!(panicked.is_err());
+
+    let mut room = [0; 16];
+    let octets = first.read(&mut room).unwrap();
+    assert_eq!(&room[..octets], b"last words");
+    assert_eq!(
+        first.read(&mut room).unwrap(),
+        0,
+        "its own connection was closed"
+    );
+    spared.write(b" after").unwrap();
+    let mut got = Vec::new();
+    while got.len() < 12 {
+        let octets = second.read(&mut room).unwrap();
+        got.extend_from_slice(&room[..octets]);
+    }
+    assert_eq!(got, b"before after", "no lock is poisoned");
+}
