@@ -225,7 +225,7 @@ impl NetOptions {
         config.mtu_octets = u64::from(mtu);
         let seed = match self.seed {
             Some(seed) => seed,
-            None => random_seed()?,
+            None => seed_from(&mut SysRng)?,
         };
         let stream_limits = StreamLimits {
             receive_octets: octets(config.receive_buffer_octets),
@@ -294,9 +294,9 @@ impl NetOptions {
 }
 
 /// Real randomness, or none at all (BAD-86).
-fn random_seed() -> Result<Seed, StartError> {
+fn seed_from(source: &mut impl TryRng) -> Result<Seed, StartError> {
     let mut seed = Seed::default();
-    SysRng
+    source
         .try_fill_bytes(&mut seed)
         .map_err(|error| StartError::NoRandomness(error.to_string()))?;
     Ok(seed)
@@ -324,3 +324,6 @@ fn parse_cidr(text: &str) -> Result<(IpAddr, u8), ParseError> {
         Ok(_) | Err(_) => Err(error()),
     }
 }
+
+#[cfg(test)]
+mod tests;
