@@ -42,6 +42,8 @@ struct State<R> {
     thread: Thread,
     /// The last handle is gone: the thread should finish.
     farewell: bool,
+    /// The thread knows of it; until then it must not sleep.
+    farewell_taken: bool,
     senders_waiting: usize,
 }
 
@@ -82,7 +84,7 @@ impl<R> Default for Mail<R> {
 /// Whether the packet thread may go to sleep.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum MaySleep {
-    /// The mailbox is empty; whoever fills it will wake the thread.
+    /// The mailbox is empty, a farewell included; whoever fills it will wake the thread.
     Yes,
     /// There is work.
     No,
@@ -97,6 +99,7 @@ impl<R> Mailbox<R> {
                 requests: 0,
                 thread: Thread::Awake,
                 farewell: false,
+                farewell_taken: false,
                 senders_waiting: 0,
             }),
             room: Condvar::default(),
@@ -149,6 +152,7 @@ impl<R> Mailbox<R> {
         mem::swap(&mut state.letters, &mut mail.letters);
         state.requests = 0;
         mail.farewell = state.farewell;
+        state.farewell_taken = state.farewell;
         if state.senders_waiting > 0 {
             self.room.notify_all();
         }
@@ -157,7 +161,7 @@ impl<R> Mailbox<R> {
     /// Packet thread: about to sleep. After `Yes`, whoever brings something calls `wake` once.
     pub(crate) fn try_sleep(&self) -> MaySleep {
         let mut state = self.state.lock();
-        if state.letters.is_empty() {
+        if state.letters.is_empty() && state.farewell == state.farewell_taken {
             if state.thread == Thread::Awake {
                 state.thread = Thread::Asleep;
             }

@@ -352,3 +352,16 @@ fn the_thread_is_woken_only_while_it_sleeps() {
     mailbox.post(3, Deadline::NONE).unwrap();
     assert_eq!(*rings.lock(), 1);
 }
+
+#[test]
+fn a_farewell_said_while_the_thread_was_awake_keeps_it_awake() {
+    let mailbox: Mailbox<u8> = Mailbox::new(8, Box::new(|| ()));
+    let mut mail = Mail::default();
+    mailbox.take(&mut mail);
+    mailbox.say_farewell();
+    assert_eq!(mailbox.try_sleep(), MaySleep::No);
+    mailbox.take(&mut mail);
+    assert!(mail.farewell);
+    // It knows now, and may sleep until its connections have said goodbye.
+    assert_eq!(mailbox.try_sleep(), MaySleep::Yes);
+}
