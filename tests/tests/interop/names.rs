@@ -1,4 +1,4 @@
-//! Names: dig asks a server that runs on Sidestep, and Sidestep's resolver agrees with dig.
+//! Names: dig asks a server that runs on Sidestep, and Sidestep's resolver agrees with dig and getent.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use sidestep_tests::namespace_net::World;
 use sidestep_tests::on_both_families;
 use sidestep_tools::name_server::{Entry, NameServer, Zone};
 
-use super::programs::{find, run};
+use super::programs::{Directory, find, run};
 
 on_both_families! {
     #[ignore = "needs curl, nginx, dig and socat: .ci/run installs them"]
@@ -95,6 +95,29 @@ fn dig_finds(dig: &Path, server: SocketAddr, name: &str) -> BTreeSet<IpAddr> {
         .collect()
 }
 
+/// All addresses of `name` that the C library finds. In a mount namespace of its own, where
+/// /etc/resolv.conf names `server` and nobody else.
+fn getent_finds(unshare: &Path, server: SocketAddr, name: &str) -> BTreeSet<IpAddr> {
+    // Both families are tested at the same time.
+    let family = if server.is_ipv4() { "4" } else { "6" };
+    let directory = Directory::new(&format!("getent-{family}"));
+    let settings = directory.path().join("resolv.conf");
+    let text = format!("nameserver {}\noptions ndots:1 timeout:5\n", server.ip());
+    std::fs::write(&settings, text).expect("cargo's directory can be written");
+    let script = r#"mount --bind "$1" /etc/resolv.conf && exec getent ahosts "$2""#;
+    run(
+        Command::new(unshare)
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .arg(&settings)
+            .arg(name),
+        b"",
+    )
+    .expect_text()
+    .lines()
+    .filter_map(|line| line.split_whitespace().next()?.parse().ok())
+    .collect()
+}
+
 fn dig_asks_a_server_on_sidestep(world: &World) {
     let Some(dig) = find("dig") else { return };
     let at = world.sidestep(53);
@@ -124,6 +147,9 @@ fn dig_asks_a_server_on_sidestep(world: &World) {
 
 fn sidestep_looks_up_what_dig_looks_up(world: &World) {
     let Some(dig) = find("dig") else { return };
+    let Some(unshare) = find("unshare") else {
+        return;
+    };
     let at = world.kernel(53);
     let server = NameServer::start(&Net::host(), at, zone()).expect("the port is free");
     world
@@ -141,6 +167,7 @@ fn sidestep_looks_up_what_dig_looks_up(world: &World) {
         let found: BTreeSet<IpAddr> = found.iter().filter_map(|text| text.parse().ok()).collect();
         assert_eq!(found, addresses(name), "{name}");
         assert_eq!(found, dig_finds(&dig, at, name), "{name}");
+        assert_eq!(found, getent_finds(&unshare, at, name), "{name}");
     }
     assert!(server.tcp_queries() >= 2, "both asked again over TCP");
     let error = world.net.lookup_host("nobody.example").expect_err("nobody");
