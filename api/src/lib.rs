@@ -38,6 +38,7 @@
 pub mod address;
 pub mod any_conn;
 mod bell;
+pub mod cancel;
 mod channel;
 pub mod conn;
 mod conn_io;
@@ -60,6 +61,7 @@ pub use address::{
     split_host_port,
 };
 pub use any_conn::{AnyConn, Conn};
+pub use cancel::CancelToken;
 pub use conn::{TCPConn, TCPInfo};
 pub use deadline::Deadline;
 pub use dial::{dial, dial_timeout, listen, listen_packet, lookup_host, lookup_ip};
