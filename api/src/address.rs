@@ -10,6 +10,7 @@ mod service;
 mod target;
 #[cfg(test)]
 mod tests;
+mod unix;
 
 use std::fmt::{self, Debug, Display};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -24,10 +25,12 @@ pub use service::lookup_port;
 pub use sidestep_stack::call::Families;
 pub(crate) use target::local;
 pub use target::{Host, Purpose, Target};
+pub use unix::{UnixAddr, resolve_unix_addr};
 
 /// An end of a connection, of whatever network.
 pub trait Addr: Display + Debug {
-    /// The network's name without family: `tcp`, `udp` or `ip`.
+    /// The network's name without family: `tcp`, `udp`, `ip`, `pipe`, or one of `unix`,
+    /// `unixgram` and `unixpacket`.
     #[doc(alias = "Network")]
     fn network(&self) -> &'static str;
 }
@@ -320,6 +323,10 @@ pub enum NetAddr {
     UDP(UDPAddr),
     /// Of a raw IP socket.
     IP(IPAddr),
+    /// Of a Unix socket.
+    Unix(UnixAddr),
+    /// Of a pipe in memory: all of them are called `pipe`.
+    Pipe,
 }
 
 impl NetAddr {
@@ -329,6 +336,7 @@ impl NetAddr {
             Self::TCP(addr) => addr.ip,
             Self::UDP(addr) => addr.ip,
             Self::IP(addr) => addr.ip,
+            Self::Unix(_) | Self::Pipe => None,
         }
     }
 
@@ -337,7 +345,7 @@ impl NetAddr {
         match self {
             Self::TCP(addr) => Some(addr.port),
             Self::UDP(addr) => Some(addr.port),
-            Self::IP(_) => None,
+            Self::IP(_) | Self::Unix(_) | Self::Pipe => None,
         }
     }
 }
@@ -348,6 +356,8 @@ impl Addr for NetAddr {
             Self::TCP(addr) => addr.network(),
             Self::UDP(addr) => addr.network(),
             Self::IP(addr) => addr.network(),
+            Self::Unix(addr) => addr.network(),
+            Self::Pipe => "pipe",
         }
     }
 }
@@ -358,6 +368,8 @@ impl Display for NetAddr {
             Self::TCP(addr) => Display::fmt(addr, f),
             Self::UDP(addr) => Display::fmt(addr, f),
             Self::IP(addr) => Display::fmt(addr, f),
+            Self::Unix(addr) => Display::fmt(addr, f),
+            Self::Pipe => f.write_str("pipe"),
         }
     }
 }

@@ -57,8 +57,8 @@ pub mod packet_conn;
 pub mod udp;
 
 pub use address::{
-    Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, Zone, join_host_port, lookup_port, parse_ip,
-    split_host_port,
+    Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, UnixAddr, Zone, join_host_port, lookup_port, parse_ip,
+    resolve_unix_addr, split_host_port,
 };
 pub use any_conn::{AnyConn, Conn};
 pub use cancel::CancelToken;

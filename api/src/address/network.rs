@@ -14,7 +14,7 @@ use super::service::protocol_by_name;
 use crate::error::{AddrError, AddrErrorKind, Cause, UnknownNetworkError};
 
 /// The three kinds of Unix sockets.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum UnixKind {
     /// `unix`: a stream.
     Stream,

@@ -370,3 +370,34 @@ fn what_cannot_be_an_address_fails_before_any_look_up() {
         Host::Name("a.example".into())
     );
 }
+
+#[test]
+fn unix_addresses_print_their_name_and_answer_their_network() {
+    for (network, kind) in [
+        ("unix", UnixKind::Stream),
+        ("unixgram", UnixKind::Datagram),
+        ("unixpacket", UnixKind::Packet),
+    ] {
+        let addr = resolve_unix_addr(network, "/tmp/a socket").unwrap();
+        assert_eq!(addr, UnixAddr::new(kind, "/tmp/a socket"));
+        assert_eq!(addr.network(), network);
+        assert_eq!(addr.to_string(), "/tmp/a socket");
+        let any = NetAddr::from(addr);
+        assert_eq!(
+            (any.network(), any.to_string()),
+            (network, "/tmp/a socket".into())
+        );
+        assert_eq!((any.ip(), any.port()), (None, None));
+    }
+    assert!(UnixAddr::stream("@abstract").is_abstract());
+    assert!(!UnixAddr::stream("/tmp/@").is_abstract());
+    let error = resolve_unix_addr("tcp", "/tmp/x").unwrap_err();
+    assert_eq!(error.to_string(), "unknown network tcp");
+}
+
+#[test]
+fn the_ends_of_a_pipe_are_called_pipe() {
+    assert_eq!(NetAddr::Pipe.network(), "pipe");
+    assert_eq!(NetAddr::Pipe.to_string(), "pipe");
+    assert_eq!((NetAddr::Pipe.ip(), NetAddr::Pipe.port()), (None, None));
+}
