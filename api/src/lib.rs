@@ -47,8 +47,11 @@ pub mod device;
 mod dial;
 mod driver;
 pub mod error;
+pub mod hardware_addr;
 pub mod host;
 pub mod ip;
+pub mod ip_ext;
+pub mod ip_net;
 pub mod listener;
 pub mod lookup;
 pub mod net;
@@ -66,7 +69,14 @@ pub use conn::{TCPConn, TCPInfo};
 pub use deadline::Deadline;
 pub use dial::{dial, dial_timeout, listen, listen_packet, lookup_host, lookup_ip};
 pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};
+pub use hardware_addr::{HardwareAddr, parse_mac};
 pub use ip::IPConn;
+pub use ip_ext::{
+    IPExt, IPV4_ALLROUTER, IPV4_ALLSYS, IPV4_BCAST, IPV4_LEN, IPV4_ZERO,
+    IPV6_INTERFACE_LOCAL_ALL_NODES, IPV6_LEN, IPV6_LINK_LOCAL_ALL_NODES,
+    IPV6_LINK_LOCAL_ALL_ROUTERS, IPV6_LOOPBACK, IPV6_UNSPECIFIED, IPV6_ZERO, ipv4,
+};
+pub use ip_net::{IPMask, IPNet, MaskSize, cidr_mask, ipv4_mask, parse_cidr};
 pub use listener::{AnyListener, Listener, TCPListener};
 pub use net::{Entered, Net, NetCounters};
 pub use options::{NetOptions, StartError};

@@ -66,7 +66,7 @@ fn split(hostport: &str) -> Result<(&str, &str), AddrErrorKind> {
 /// Puts `host` and `port` into one text, with brackets around a host that has colons.
 #[doc(alias = "JoinHostPort")]
 pub fn join_host_port(host: &str, port: &str) -> String {
-    if host.contains([':', '%']) {
+    if host.contains(':') {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")

@@ -1,10 +1,12 @@
 //! Port numbers and protocol numbers by name.
 //!
-//! A small table of our own comes first, so that the common names work on a machine without any
-//! files; then `/etc/services` and `/etc/protocols`, read at each look-up and never beyond a bound.
+//! `/etc/services` and `/etc/protocols` are read once, at the first name, and never beyond a bound; a
+//! small table of our own comes after the one and before the other, as in Go, so that the common names
+//! work on a machine without any files. Everything that parses an address with a port ends here.
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::OnceLock;
 
 use sidestep_stack::wire::protocol::Protocol;
 
@@ -15,6 +17,9 @@ const FILE_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 
 /// The longest service name that is looked up (as in Go).
 const NAME_OCTETS_MAX: usize = 25;
+
+static SERVICES_FILE: OnceLock<String> = OnceLock::new();
+static PROTOCOLS_FILE: OnceLock<String> = OnceLock::new();
 
 /// Names that work without a file, and the transports that have them.
 const SERVICES: &[(&str, &str, u16)] = &[
@@ -58,17 +63,28 @@ const PROTOCOLS: &[(&str, u8)] = &[
 ///
 /// # Errors
 ///
-/// The number is out of range, or nobody knows the name.
+/// The number is out of range, nobody knows the name, or a name was given for a network without
+/// ports. The empty network is any.
 #[doc(alias = "LookupPort")]
 pub fn lookup_port(network: &str, service: &str) -> Result<u16, Cause> {
     let invalid = || AddrError::new(AddrErrorKind::InvalidPort, service);
     match parse_port(service) {
         Port::Number(port) => Ok(port),
         Port::OutOfRange => Err(invalid().into()),
+        Port::Name if !is_transport(network) => {
+            Err(AddrError::new(AddrErrorKind::UnknownNetwork, network).into())
+        }
         Port::Name => service_by_name(network, service).ok_or_else(|| {
             DNSError::new(DNSErrorKind::UnknownPort, &format!("{network}/{service}")).into()
         }),
     }
+}
+
+fn is_transport(network: &str) -> bool {
+    matches!(
+        network,
+        "tcp" | "tcp4" | "tcp6" | "udp" | "udp4" | "udp6" | ""
+    )
 }
 
 /// What a text in the place of a port is.
@@ -103,15 +119,17 @@ pub(super) fn parse_port(service: &str) -> Port {
 
 fn service_by_name(network: &str, service: &str) -> Option<u16> {
     let transport = network.trim_end_matches(['4', '6']);
-    if service.len() > NAME_OCTETS_MAX || !matches!(transport, "tcp" | "udp" | "ip" | "") {
+    if service.len() > NAME_OCTETS_MAX {
         return None;
     }
-    let wanted = |of: &str| of == transport || matches!(transport, "ip" | "");
-    let ours = SERVICES
-        .iter()
-        .find(|(of, name, _)| wanted(of) && name.eq_ignore_ascii_case(service))
-        .map(|(_, _, port)| *port);
-    ours.or_else(|| service_in_file(&read_file("/etc/services"), service, wanted))
+    let wanted = |of: &str| of == transport || transport.is_empty();
+    let file = SERVICES_FILE.get_or_init(|| read_file("/etc/services"));
+    service_in_file(file, service, wanted).or_else(|| {
+        SERVICES
+            .iter()
+            .find(|(of, name, _)| wanted(of) && name.eq_ignore_ascii_case(service))
+            .map(|(_, _, port)| *port)
+    })
 }
 
 /// Lines of `name port/transport alias…`, with comments after `#`.
@@ -143,8 +161,11 @@ pub(super) fn protocol_by_name(name: &str) -> Option<Protocol> {
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, number)| *number);
-    ours.or_else(|| protocol_in_file(&read_file("/etc/protocols"), name))
-        .map(Protocol)
+    let in_file = || {
+        let file = PROTOCOLS_FILE.get_or_init(|| read_file("/etc/protocols"));
+        protocol_in_file(file, name)
+    };
+    ours.or_else(in_file).map(Protocol)
 }
 
 /// Lines of `name number alias…`.

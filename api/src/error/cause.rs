@@ -237,6 +237,12 @@ pub enum AddrErrorKind {
     /// A protocol name that neither we nor `/etc/protocols` know.
     #[error("unknown IP protocol specified")]
     UnknownIPProtocol,
+    /// A network without ports where one with ports must stand.
+    #[error("unknown network")]
+    UnknownNetwork,
+    /// A text that is no hardware address.
+    #[error("invalid MAC address")]
+    InvalidMAC,
     /// A host name where only an address can be understood.
     #[error("not an IP address")]
     NotLiteral,
