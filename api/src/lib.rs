@@ -35,6 +35,8 @@
 //! The free functions [`dial`](fn@dial), [`listen`](fn@listen) and their kin use the network that
 //! the thread has entered with [`Net::enter`], else the one that [`Net::install`] has installed.
 
+#[cfg(feature = "ureq")]
+pub mod adapter;
 pub mod address;
 pub mod any_conn;
 mod bell;
