@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sidestep_stack::call::{Families, LookUp, ResolverSettings};
+use sidestep_stack::event::Answer;
 
 use crate::address::parse_ip_zone;
 use crate::address::{Host, Target};
@@ -99,10 +100,7 @@ impl Shared {
     ) -> Result<Vec<IpAddr>, DNSError> {
         let asked = self.lookups_asked.fetch_add(1, Ordering::Relaxed);
         let (ticket, answer) = ticket::pair();
-        let look_up = LookUp {
-            name: name.to_owned(),
-            families,
-        };
+        let look_up = LookUp::addresses(name, families);
         let outcome = self
             .mailbox
             .post(
@@ -117,6 +115,7 @@ impl Shared {
         match outcome {
             Ok(Ok(looked_up)) => looked_up
                 .result
+                .map(Answer::into_addresses)
                 .map_err(|error| DNSError::from_lookup(name, &error, looked_up.server.as_deref())),
             Ok(Err(_)) => Err(DNSError::new(DNSErrorKind::NoServer, name)),
             Err(Failure::Timeout) => {

@@ -37,7 +37,7 @@ ids! {
 }
 
 /// Which families a wildcard covers.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Families {
     /// IPv4 and IPv6.
     #[default]
@@ -157,13 +157,52 @@ pub struct SendDatagram {
     pub hop_limit: Option<u8>,
 }
 
-/// Which addresses of a name are wanted.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// What is wanted of a name.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct LookUp {
-    /// The name, as the user wrote it.
+    /// The name, as the user wrote it; ignored for [`Question::Pointer`].
     pub name: String,
-    /// Which families.
-    pub families: Families,
+    /// What is asked about it.
+    pub question: Question,
+}
+
+impl LookUp {
+    /// `question` about `name`.
+    pub fn new(name: impl Into<String>, question: Question) -> Self {
+        Self {
+            name: name.into(),
+            question,
+        }
+    }
+
+    /// The addresses of `name`.
+    pub fn addresses(name: impl Into<String>, families: Families) -> Self {
+        Self::new(name, Question::Addresses(families))
+    }
+
+    /// The names of `address`.
+    pub fn pointer(address: IpAddr) -> Self {
+        Self::new(String::new(), Question::Pointer(address))
+    }
+}
+
+/// What can be asked about a name. Each has its variant of [`Answer`](crate::event::Answer).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Question {
+    /// Its addresses (A and AAAA; RFC 1035 §3.4.1, RFC 3596 §2.2). Go: `LookupIPAddr`.
+    Addresses(Families),
+    /// The name at the end of its aliases, if that has an address. Go: `LookupCNAME`.
+    CanonicalName,
+    /// Who takes its mail (MX; RFC 1035 §3.3.9). Go: `LookupMX`.
+    MailExchanges,
+    /// Its zone's servers (NS; RFC 1035 §3.3.11). Go: `LookupNS`.
+    NameServers,
+    /// Where a service is, for a name like `_service._proto.name` (SRV; RFC 2782). Go: `LookupSRV`.
+    Services,
+    /// Its texts (TXT; RFC 1035 §3.3.14). Go: `LookupTXT`.
+    Texts,
+    /// The names of an address (PTR; RFC 1035 §3.5, RFC 3596 §2.5). Go: `LookupAddr`.
+    Pointer(IpAddr),
 }
 
 /// How names are resolved: what `/etc/resolv.conf` and `/etc/hosts` say, already read.
@@ -181,6 +220,47 @@ pub struct ResolverSettings {
     pub attempts: Option<u32>,
     /// The text of a hosts file.
     pub hosts: String,
+    /// `rotate`: every query begins with the server after the one that the query before it began
+    /// with.
+    pub rotate: bool,
+    /// `single-request`: A and AAAA are asked for one after the other, not at once.
+    pub single_request: bool,
+    /// `use-vc`: all queries go over TCP.
+    pub use_vc: bool,
+    /// `trust-ad`: queries ask for the AD bit (RFC 6840 §5.7).
+    pub trust_ad: bool,
+    /// Go's `StrictErrors`: a temporary failure of one query fails the whole look-up.
+    pub strict_errors: bool,
+    /// 0x20: letters of a query have random case, and the reply must repeat it
+    /// (draft-vixie-dnsext-dns0x20).
+    pub randomise_case: bool,
+    /// Keeps answers; `None`, the default, keeps none, as Go does.
+    pub cache: Option<CacheSettings>,
+}
+
+/// How much of what servers said is kept, and for how long at most.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CacheSettings {
+    /// Answers, negative ones included. `Config::dns_cache_entries_max` bounds it.
+    pub entries_max: u32,
+    /// Octets of all answers and their names. `Config::dns_cache_octets_max` bounds it.
+    pub octets_max: u64,
+    /// The most time that an answer is kept, whatever its TTL says (RFC 2181 §8).
+    pub ttl_max: Duration,
+    /// The most time that "no such name" and "no such data" are kept (RFC 2308 §5).
+    pub negative_ttl_max: Duration,
+}
+
+impl Default for CacheSettings {
+    /// 1,024 answers in 1 MiB, for a day; denials for three hours (RFC 2308 §5).
+    fn default() -> Self {
+        Self {
+            entries_max: 1_024,
+            octets_max: 1 << 20,
+            ttl_max: Duration::from_secs(86_400),
+            negative_ttl_max: Duration::from_secs(10_800),
+        }
+    }
 }
 
 /// An address of ours and the network around it.
@@ -297,7 +377,7 @@ pub enum Call {
     /// Ends a raw socket. [`Reply::Done`].
     CloseRaw(RawId),
 
-    /// Asks for the addresses of a name. [`Reply::Lookup`], then `LookedUp`.
+    /// Asks about a name or an address. [`Reply::Lookup`], then `LookedUp`.
     LookUp(LookUp),
     /// The application no longer waits. [`Reply::Done`].
     CancelLookUp(LookupId),

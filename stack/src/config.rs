@@ -209,6 +209,16 @@ limits! {
     dns_edns_octets = 1_232, 512..=4_096, "RFC 6891 §6.2.3";
     /// Replies with a wrong id before a query moves to TCP.
     dns_forged_replies_max = 10, 1..=1_000, "RFC 5452 §9.3, BAD-35";
+    /// Queries that wait for replies on one connection to a server.
+    dns_stream_queries_max = 64, 1..=4_096, "RFC 7766 §6.2.1.1";
+    /// How long a connection to a server stays open without a query.
+    dns_stream_idle_ms = 2_000, 0..=120_000, "RFC 7766 §6.2.3";
+    /// Look-ups of the same thing that wait for one answer.
+    dns_waiters_max = 1_024, 1..=65_536, "design §6";
+    /// The most answers that a cache of names may be set to.
+    dns_cache_entries_max = 65_536, 0..=16_777_216, "design §6";
+    /// The most octets that a cache of names may be set to.
+    dns_cache_octets_max = 16_777_216, 0..=1_073_741_824, "design §6";
 }
 
 impl Config {

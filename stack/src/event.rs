@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use bytes::Bytes;
 use thiserror::Error;
 
 use crate::call::{ConnectionId, ListenerId, LookupId, RawId, SocketId};
@@ -99,6 +100,18 @@ pub enum LookupError {
     /// A server refused, or its answer made no sense.
     #[error("server misbehaving")]
     ServerMisbehaving,
+    /// A server neither knew the answer nor asked others (RFC 1034 §4.3.1).
+    #[error("lame referral")]
+    LameReferral,
+    /// A server's reply did not even fit a stream.
+    #[error("no answer from DNS server")]
+    NoAnswer,
+    /// What a server called the canonical name is no domain name.
+    #[error("DNS response contained records which contain invalid names")]
+    InvalidNames,
+    /// What a server called the name of a service is no domain name.
+    #[error("SRV header name is invalid")]
+    ServiceNameInvalid,
     /// No server is known, or none can be reached.
     #[error("no server can be reached")]
     NoServer,
@@ -107,13 +120,107 @@ pub enum LookupError {
     NameInvalid,
 }
 
+/// Who takes mail for a name (RFC 1035 §3.3.9).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct MX {
+    /// The host, with a dot at the end.
+    #[doc(alias = "Host")]
+    pub host: String,
+    /// Lower ones are to be tried first.
+    #[doc(alias = "Pref")]
+    pub pref: u16,
+}
+
+/// A server of a zone (RFC 1035 §3.3.11).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct NS {
+    /// The host, with a dot at the end.
+    #[doc(alias = "Host")]
+    pub host: String,
+}
+
+/// Where a service is (RFC 2782).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct SRV {
+    /// The host, with a dot at the end.
+    #[doc(alias = "Target")]
+    pub target: String,
+    /// The port there.
+    #[doc(alias = "Port")]
+    pub port: u16,
+    /// Lower ones are to be tried first.
+    #[doc(alias = "Priority")]
+    pub priority: u16,
+    /// Among equal priorities: the share of clients that should try it first.
+    #[doc(alias = "Weight")]
+    pub weight: u16,
+}
+
+/// What was found: one variant for each [`Question`](crate::call::Question). None of the lists is
+/// empty unless [`LookedUp::left_out`] says that all their records were left out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// Addresses, the one to try first first (RFC 6724 §6).
+    Addresses(Vec<IpAddr>),
+    /// The name at the end of the aliases, with a dot at the end.
+    CanonicalName(String),
+    /// By preference; equal ones in random order (RFC 5321 §5.1).
+    MailExchanges(Vec<MX>),
+    /// In the order of the reply.
+    NameServers(Vec<NS>),
+    /// The services, and under which name they were found.
+    Services {
+        /// The name at the end of the aliases, with a dot at the end.
+        name: String,
+        /// By priority; equal ones in random order by weight (RFC 2782, page 3).
+        services: Vec<SRV>,
+    },
+    /// The strings of each record, joined (as Go does), in the order of the reply. They may hold any
+    /// octets.
+    Texts(Vec<Bytes>),
+    /// Names from a server end with a dot; those of the hosts file only if they have a dot inside,
+    /// as in Go.
+    Names(Vec<String>),
+}
+
+impl Answer {
+    /// The addresses, if they were asked for; else none.
+    pub fn addresses(&self) -> &[IpAddr] {
+        match self {
+            Self::Addresses(addresses) => addresses,
+            Self::CanonicalName(_)
+            | Self::MailExchanges(_)
+            | Self::NameServers(_)
+            | Self::Services { .. }
+            | Self::Texts(_)
+            | Self::Names(_) => &[],
+        }
+    }
+
+    /// As [`addresses`](Self::addresses), by value.
+    pub fn into_addresses(self) -> Vec<IpAddr> {
+        match self {
+            Self::Addresses(addresses) => addresses,
+            Self::CanonicalName(_)
+            | Self::MailExchanges(_)
+            | Self::NameServers(_)
+            | Self::Services { .. }
+            | Self::Texts(_)
+            | Self::Names(_) => Vec::new(),
+        }
+    }
+}
+
 /// A finished look-up.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LookedUp {
     /// Which one.
     pub lookup: LookupId,
-    /// Addresses in RFC 6724 order, or why there are none.
-    pub result: Result<Vec<IpAddr>, LookupError>,
+    /// What was found, or why there is nothing.
+    pub result: Result<Answer, LookupError>,
+    /// Records that are not part of the answer because a name in them is no domain name. If there
+    /// are any, Go returns [`LookupError::InvalidNames`], without a server, beside the rest.
+    pub left_out: usize,
     /// The server that said so, as `address:port`, if one did.
     pub server: Option<String>,
 }

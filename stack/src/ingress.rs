@@ -7,7 +7,7 @@
 use crate::call::CallRefused;
 use crate::context::Context;
 use crate::discard::Discard;
-use crate::event::Event;
+use crate::event::{Answer, Event};
 use crate::icmp;
 use crate::ip::{self, Arrival};
 use crate::names;
@@ -161,7 +161,7 @@ pub(crate) fn problem_arises(protocols: &mut Protocols, cx: &mut Context<'_>, re
 pub(crate) fn next_event(protocols: &mut Protocols, cx: &mut Context<'_>) -> Option<Event> {
     loop {
         if let Some(mut answer) = protocols.dns.next_answer() {
-            if let Ok(addresses) = &mut answer.result {
+            if let Ok(Answer::Addresses(addresses)) = &mut answer.result {
                 protocols.ip.sort_destinations(addresses);
             }
             return Some(Event::LookedUp(answer));

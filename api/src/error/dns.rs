@@ -26,6 +26,18 @@ pub enum DNSErrorKind {
     /// A server failed, refused, or made no sense.
     #[error("server misbehaving")]
     ServerMisbehaving,
+    /// A server neither knew the answer nor asked others.
+    #[error("lame referral")]
+    LameReferral,
+    /// A server's reply did not even fit a stream.
+    #[error("no answer from DNS server")]
+    NoAnswer,
+    /// An answer had names in it that are no domain names; the rest of it may come with this error.
+    #[error("DNS response contained records which contain invalid names")]
+    InvalidNames,
+    /// What a server called the name of a service is no domain name.
+    #[error("SRV header name is invalid")]
+    ServiceNameInvalid,
     /// No server is known, or none can be reached.
     #[error("no server can be reached")]
     NoServer,
@@ -83,6 +95,10 @@ impl DNSError {
             LookupError::TimedOut => (DNSErrorKind::Timeout, false),
             LookupError::ServerFailed => (DNSErrorKind::ServerMisbehaving, true),
             LookupError::ServerMisbehaving => (DNSErrorKind::ServerMisbehaving, false),
+            LookupError::LameReferral => (DNSErrorKind::LameReferral, false),
+            LookupError::NoAnswer => (DNSErrorKind::NoAnswer, false),
+            LookupError::InvalidNames => (DNSErrorKind::InvalidNames, false),
+            LookupError::ServiceNameInvalid => (DNSErrorKind::ServiceNameInvalid, false),
             LookupError::NoServer => (DNSErrorKind::NoServer, true),
         };
         Self {

@@ -41,7 +41,11 @@ fn kind_of_look_up(error: &DNSError) -> ErrorKind {
         DNSErrorKind::NoSuchHost | DNSErrorKind::UnknownPort => ErrorKind::NotFound,
         DNSErrorKind::Timeout => ErrorKind::TimedOut,
         DNSErrorKind::Canceled => ErrorKind::ConnectionAborted,
-        DNSErrorKind::ServerMisbehaving => ErrorKind::InvalidData,
+        DNSErrorKind::ServerMisbehaving
+        | DNSErrorKind::LameReferral
+        | DNSErrorKind::NoAnswer
+        | DNSErrorKind::InvalidNames
+        | DNSErrorKind::ServiceNameInvalid => ErrorKind::InvalidData,
         DNSErrorKind::NoServer => ErrorKind::HostUnreachable,
         DNSErrorKind::StackGone => ErrorKind::NotConnected,
         DNSErrorKind::NoStack => ErrorKind::Unsupported,

@@ -44,7 +44,11 @@ impl Failure {
         match self.error {
             LookupError::NotFound | LookupError::NameInvalid => 4,
             LookupError::ServerFailed => 3,
-            LookupError::ServerMisbehaving => 2,
+            LookupError::ServerMisbehaving
+            | LookupError::LameReferral
+            | LookupError::NoAnswer
+            | LookupError::InvalidNames
+            | LookupError::ServiceNameInvalid => 2,
             LookupError::TimedOut => 1,
             LookupError::NoServer => 0,
         }

@@ -17,11 +17,11 @@ use super::search::{Candidates, Plan, plan};
 use super::server::Settings;
 use crate::base::deadlines::Deadlines;
 use crate::base::{Instant, Table};
-use crate::call::{CallRefused, Families, LookUp, LookupId, ResolverSettings};
+use crate::call::{CallRefused, Families, LookUp, LookupId, Question, ResolverSettings};
 use crate::config::Config;
 use crate::context::Context;
 use crate::discard::Discard;
-use crate::event::{LookedUp, LookupError};
+use crate::event::{Answer, LookedUp, LookupError};
 use crate::observe::{NameQueryReason, Observation};
 use crate::wire::dns_message::{Message, Opt};
 
@@ -98,19 +98,23 @@ impl Dns {
         if (self.lookups.len() + self.answers.len()) as u64 >= cx.config.lookups_max {
             return Err(CallRefused::LimitReached);
         }
-        match plan(&self.settings, call) {
+        let Question::Addresses(families) = call.question else {
+            return Err(CallRefused::Invalid);
+        };
+        match plan(&self.settings, &call.name, families) {
             Plan::Answer(result) => {
-                let lookup = self.name_without_lookup(call.families);
+                let lookup = self.name_without_lookup(families);
                 self.answers.push_back(LookedUp {
                     lookup,
-                    result,
+                    result: result.map(Answer::Addresses),
+                    left_out: 0,
                     server: None,
                 });
                 Ok(lookup)
             }
             Plan::Ask(candidates) => {
                 let settings = Arc::clone(&self.settings);
-                let lookup = Lookup::new(settings, call.families, candidates);
+                let lookup = Lookup::new(settings, families, candidates);
                 let id = LookupId(self.lookups.insert(lookup));
                 self.ask_for_candidate(cx, id);
                 Ok(id)
@@ -469,7 +473,7 @@ impl Dns {
             return;
         };
         let (result, server) = match found {
-            Some(found) => (Ok(found.addresses), Some(found.server)),
+            Some(found) => (Ok(Answer::Addresses(found.addresses)), Some(found.server)),
             None => {
                 let Failure { error, server } = ended.into_failure();
                 (Err(error), server)
@@ -478,6 +482,7 @@ impl Dns {
         self.answers.push_back(LookedUp {
             lookup: id,
             result,
+            left_out: 0,
             server: server.map(|server| server.to_string()),
         });
     }

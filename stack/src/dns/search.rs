@@ -9,7 +9,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::hosts;
 use super::server::Settings;
-use crate::call::{Families, LookUp};
+use crate::call::Families;
 use crate::event::LookupError;
 use crate::wire::dns_name::Name;
 
@@ -79,26 +79,26 @@ pub(super) fn may_be_asked(name: &Name) -> bool {
 }
 
 /// Decides what a look-up needs.
-pub(super) fn plan(settings: &Settings, call: &LookUp) -> Plan {
-    if let Some(address) = hosts::literal(&call.name) {
-        return local_answer(&[address], call.families);
+pub(super) fn plan(settings: &Settings, text: &str, families: Families) -> Plan {
+    if let Some(address) = hosts::literal(text) {
+        return local_answer(&[address], families);
     }
-    let Ok(name) = Name::from_host_text(&call.name) else {
+    let Ok(name) = Name::from_host_text(text) else {
         return Plan::Answer(Err(LookupError::NameInvalid));
     };
     let special = special(&name);
     match special {
         Some(Special::Localhost) => {
             let loopback = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
-            return local_answer(&loopback, call.families);
+            return local_answer(&loopback, families);
         }
         Some(Special::Nowhere) => return Plan::Answer(Err(LookupError::NotFound)),
         Some(Special::LinkLocal) | None => {}
     }
     // The hosts file has the last word even for the family that it does not have, as in Go.
-    let known = settings.hosts.get(&call.name);
+    let known = settings.hosts.get(text);
     if !known.is_empty() {
-        return local_answer(known, call.families);
+        return local_answer(known, families);
     }
     if special.is_some() {
         return Plan::Answer(Err(LookupError::NotFound));
@@ -106,7 +106,7 @@ pub(super) fn plan(settings: &Settings, call: &LookUp) -> Plan {
     if settings.has_no_server() {
         return Plan::Answer(Err(LookupError::NoServer));
     }
-    Plan::Ask(candidates(settings, &call.name, name))
+    Plan::Ask(candidates(settings, text, name))
 }
 
 /// The addresses of the wanted families.

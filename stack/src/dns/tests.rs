@@ -15,7 +15,7 @@ use crate::call::{CallRefused, Families, LookUp, LookupId, ResolverSettings};
 use crate::config::Config;
 use crate::context::Surroundings;
 use crate::discard::Discard;
-use crate::event::{LookedUp, LookupError};
+use crate::event::{Answer, LookedUp, LookupError};
 use crate::wire::dns_message::{Message, Rcode, Record, RecordType};
 use crate::wire::dns_name::Name;
 
@@ -85,10 +85,7 @@ impl World {
     }
 
     fn look_up(&mut self, name: &str, families: Families) -> LookupId {
-        let call = LookUp {
-            name: name.into(),
-            families,
-        };
+        let call = LookUp::addresses(name, families);
         let lookup = self.dns.look_up(&mut self.around.at(self.now), &call);
         lookup.expect("a look-up")
     }
@@ -191,13 +188,18 @@ struct Ran {
 
 impl Ran {
     fn addresses(&self) -> Vec<String> {
-        let addresses = self.answer.result.as_ref().expect("addresses");
+        let addresses = addresses_in(&self.answer).expect("addresses");
         addresses.iter().map(IpAddr::to_string).collect()
     }
 
     fn error(&self) -> LookupError {
         self.answer.result.clone().expect_err("an error")
     }
+}
+
+/// What was found by a question about addresses.
+fn addresses_in(answer: &LookedUp) -> Result<Vec<IpAddr>, LookupError> {
+    answer.result.clone().map(Answer::into_addresses)
 }
 
 fn query_in(transmit: &Transmit) -> Message {
@@ -268,7 +270,12 @@ fn both_families_are_asked_at_once_and_their_answers_joined() {
         world.answer(),
         Some(LookedUp {
             lookup,
-            result: Ok(vec![ip("2001:db8::1"), ip("192.0.2.1"), ip("192.0.2.2")]),
+            result: Ok(Answer::Addresses(vec![
+                ip("2001:db8::1"),
+                ip("192.0.2.1"),
+                ip("192.0.2.2")
+            ])),
+            left_out: 0,
             server: Some(SERVER_1.into()),
         })
     );
@@ -344,10 +351,7 @@ fn lookups_are_bounded_together_with_answers_that_wait() {
     world.around.config.lookups_max = 2;
     world.look_up("www.example", Families::V4);
     world.look_up("192.0.2.1", Families::V4);
-    let call = LookUp {
-        name: "192.0.2.1".into(),
-        families: Families::V4,
-    };
+    let call = LookUp::addresses("192.0.2.1", Families::V4);
     let refused = world.dns.look_up(&mut world.around.at(world.now), &call);
     assert_eq!(refused, Err(CallRefused::LimitReached));
     assert!(world.answer().is_some());

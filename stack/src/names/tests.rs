@@ -11,7 +11,7 @@ use crate::call::{
     Call, ConnectionId, Families, InterfaceAddress, Listen, ListenerId, Local, LookUp, OpenSocket,
     Release, Reply, ResolverSettings, SendDatagram, SocketId,
 };
-use crate::event::{Event, LookedUp, LookupError};
+use crate::event::{Answer, Event, LookedUp, LookupError};
 use crate::stack::Stack;
 use crate::wire::dns_message::{Data, Message, Rcode, Record, RecordType};
 use crate::wire::packet::{Offload, Packet};
@@ -99,10 +99,7 @@ impl World {
     }
 
     fn look_up(&mut self, name: &str) {
-        let call = LookUp {
-            name: name.into(),
-            families: Families::Both,
-        };
+        let call = LookUp::addresses(name, Families::Both);
         self.client
             .user_calls(self.now, Call::LookUp(call))
             .unwrap();
@@ -250,7 +247,7 @@ fn a_name_is_asked_over_udp_and_every_socket_is_closed_again() {
     let mut world = World::new(Manner::Whole);
     world.look_up("host.example");
     let found = world.run(1);
-    assert_eq!(found[0].result, Ok(addresses()));
+    assert_eq!(found[0].result, Ok(Answer::Addresses(addresses())));
     assert_eq!(found[0].server.as_deref(), Some("192.0.2.1:53"));
     let counters = world.client.counters();
     assert_eq!((counters.udp_sockets, counters.lookups), (0, 0));
@@ -290,7 +287,7 @@ fn rfc2181_01_a_truncated_answer_is_asked_for_again_over_tcp() {
     let mut world = World::new(Manner::Truncated);
     world.look_up("host.example");
     let found = world.run(1);
-    assert_eq!(found[0].result, Ok(addresses()));
+    assert_eq!(found[0].result, Ok(Answer::Addresses(addresses())));
     assert_eq!(world.accepted.len(), 2, "one connection for each query");
     // TIME-WAIT passes, and nothing is left.
     assert_eq!(world.client.counters().tcp.connections, 2);

@@ -16,7 +16,7 @@ fn over_tcp(world: &mut World) -> Transmit {
 }
 
 fn found(world: &mut World) -> Result<Vec<IpAddr>, LookupError> {
-    world.answer().expect("an answer").result
+    addresses_in(&world.answer().expect("an answer"))
 }
 
 #[test]
