@@ -6,9 +6,11 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::task::Poll;
 
 use super::failure::{Attention, Failure, Gone, Source};
-use super::sync::{Arc, Condvar, Mutex, has_passed};
+use super::sync::{Arc, Condvar, Mutex, MutexGuard, has_passed};
+use super::waiters::{Waiters, Woken};
 use crate::deadline::Deadline;
 
 #[derive(Debug)]
@@ -17,7 +19,7 @@ struct State<C> {
     waiting: VecDeque<C>,
     /// The packet thread knows of more, but found no room.
     starved: bool,
-    acceptors: usize,
+    waiters: Waiters,
     deadline: Deadline,
     closed: bool,
     /// The packet thread knows that it is closed.
@@ -44,7 +46,7 @@ impl<C> Acceptor<C> {
                 source: None,
                 waiting: VecDeque::new(),
                 starved: false,
-                acceptors: 0,
+                waiters: Waiters::default(),
                 deadline: Deadline::NONE,
                 closed: false,
                 released: false,
@@ -61,43 +63,69 @@ impl<C> Acceptor<C> {
     pub(crate) fn accept(&self) -> Result<C, Failure> {
         let mut state = self.state.lock();
         loop {
-            if state.closed {
-                return Err(Failure::Closed);
-            }
-            if has_passed(state.deadline) {
-                return Err(Failure::Timeout);
-            }
-            if let Some(connection) = state.waiting.pop_front() {
-                if state.waiting.is_empty() {
-                    state.waiting = VecDeque::new();
+            if let Poll::Ready(outcome) = check_accept(&mut state) {
+                if outcome.is_ok() {
+                    self.ask_if_starved(state);
                 }
-                if state.starved {
-                    state.starved = false;
-                    self.unlock_and_call(state);
-                }
-                return Ok(connection);
+                return outcome;
             }
-            if let Some(gone) = state.gone {
-                return Err(Failure::Gone(gone));
-            }
-            state.acceptors += 1;
+            state.waiters.threads += 1;
             if state.starved {
                 // The stack has some: ask for one, and look again.
                 state.starved = false;
                 self.unlock_and_call(state);
                 state = self.state.lock();
                 if !state.waiting.is_empty() || state.closed || state.gone.is_some() {
-                    state.acceptors -= 1;
+                    state.waiters.threads -= 1;
                     continue;
                 }
             }
             let deadline = state.deadline;
             self.arrived.wait(&mut state, deadline);
-            state.acceptors -= 1;
+            state.waiters.threads -= 1;
         }
     }
 
-    fn unlock_and_call(&self, mut state: super::sync::MutexGuard<'_, State<C>>) {
+    /// As [`accept`](Self::accept), without waiting.
+    #[cfg(any(test, feature = "async"))]
+    pub(crate) fn poll_accept(
+        &self,
+        cx: &std::task::Context<'_>,
+        seat: &mut super::waiters::Seat,
+    ) -> Poll<Result<C, Failure>> {
+        let mut woken = Woken::default();
+        let mut state = self.state.lock();
+        let outcome = check_accept(&mut state);
+        if outcome.is_pending() {
+            state.waiters.sit(seat, cx, &mut woken);
+        }
+        if !matches!(outcome, Poll::Ready(Err(_))) {
+            self.ask_if_starved(state);
+        }
+        outcome
+    }
+
+    /// Whoever polled with `seat` waits no more.
+    #[cfg(any(test, feature = "async"))]
+    pub(crate) fn leave(&self, seat: &mut super::waiters::Seat) {
+        let mut woken = Woken::default();
+        self.state.lock().waiters.leave(seat, &mut woken);
+    }
+
+    /// The deadline of `accept`.
+    #[cfg(any(test, feature = "async"))]
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.state.lock().deadline
+    }
+
+    /// The packet thread knows of more, and may bring it.
+    fn ask_if_starved(&self, mut state: MutexGuard<'_, State<C>>) {
+        if mem::take(&mut state.starved) {
+            self.unlock_and_call(state);
+        }
+    }
+
+    fn unlock_and_call(&self, mut state: MutexGuard<'_, State<C>>) {
         if state.attended {
             return;
         }
@@ -111,24 +139,26 @@ impl<C> Acceptor<C> {
 
     /// Sets the deadline of `accept`; one that waits sees it at once.
     pub(crate) fn set_deadline(&self, deadline: Deadline) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.closed {
             return Err(Failure::Closed);
         }
         state.deadline = deadline;
-        self.arrived.notify_all();
+        state.waiters.wake(&self.arrived, &mut woken);
         Ok(())
     }
 
     /// Ends the listener: every `accept` fails, and what waits is dropped.
     pub(crate) fn close(&self) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.closed {
             return Err(Failure::Closed);
         }
         state.closed = true;
         let waiting = mem::take(&mut state.waiting);
-        self.arrived.notify_all();
+        state.waiters.wake(&self.arrived, &mut woken);
         self.unlock_and_call(state);
         drop(waiting);
         Ok(())
@@ -153,7 +183,7 @@ impl<C> Acceptor<C> {
         }
         let room = self
             .ahead_max
-            .max(state.acceptors)
+            .max(state.waiters.count())
             .saturating_sub(state.waiting.len());
         state.starved = room == 0;
         room
@@ -161,14 +191,13 @@ impl<C> Acceptor<C> {
 
     /// Packet thread: hands a connection over; hands it back if the listener is closed.
     pub(crate) fn deliver(&self, connection: C) -> Result<(), C> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.closed {
             return Err(connection);
         }
         state.waiting.push_back(connection);
-        if state.acceptors > 0 {
-            self.arrived.notify_all();
-        }
+        state.waiters.wake(&self.arrived, &mut woken);
         Ok(())
     }
 
@@ -185,8 +214,29 @@ impl<C> Acceptor<C> {
 
     /// Packet thread: it ends.
     pub(crate) fn die(&self, gone: Gone) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         state.gone = Some(gone);
-        self.arrived.notify_all();
+        state.waiters.wake(&self.arrived, &mut woken);
+    }
+}
+
+/// The rules that every `accept` begins with, and looks at again after each wait.
+fn check_accept<C>(state: &mut State<C>) -> Poll<Result<C, Failure>> {
+    if state.closed {
+        return Poll::Ready(Err(Failure::Closed));
+    }
+    if has_passed(state.deadline) {
+        return Poll::Ready(Err(Failure::Timeout));
+    }
+    if let Some(connection) = state.waiting.pop_front() {
+        if state.waiting.is_empty() {
+            state.waiting = VecDeque::new();
+        }
+        return Poll::Ready(Ok(connection));
+    }
+    match state.gone {
+        Some(gone) => Poll::Ready(Err(Failure::Gone(gone))),
+        None => Poll::Pending,
     }
 }

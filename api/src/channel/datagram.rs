@@ -9,13 +9,15 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::net::SocketAddr;
+use std::task::Poll;
 
 use sidestep_stack::call::{CallRefused, ReceivedDatagram, SendDatagram};
 
 use super::failure::{Attention, Failure, Gone, Source};
 use super::stream::Which;
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, has_passed};
-use super::ticket::{Answer, pair};
+use super::ticket::{Answer, Ticket, pair};
+use super::waiters::{Waiters, Woken};
 use crate::deadline::Deadline;
 
 /// What a queued datagram costs beyond its octets.
@@ -42,8 +44,15 @@ pub(crate) struct Departing {
     pub(crate) answer: Option<Answer<Result<(), CallRefused>>>,
 }
 
+/// A verdict that is waited for.
 #[derive(Debug)]
-struct Queue<T> {
+pub(super) struct Judging {
+    pub(super) ticket: Ticket<Result<(), CallRefused>>,
+    pub(super) remote: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue<T> {
     entries: VecDeque<T>,
     octets: usize,
 }
@@ -58,11 +67,11 @@ impl<T> Default for Queue<T> {
 }
 
 impl<T> Queue<T> {
-    fn has_room(&self, limits: DatagramLimits) -> bool {
+    pub(super) fn has_room(&self, limits: DatagramLimits) -> bool {
         self.entries.len() < limits.datagrams && self.octets < limits.octets
     }
 
-    fn push(&mut self, entry: T, octets: usize) {
+    pub(super) fn push(&mut self, entry: T, octets: usize) {
         self.octets += octets + DATAGRAM_OVERHEAD_OCTETS;
         self.entries.push_back(entry);
     }
@@ -81,31 +90,31 @@ impl<T> Queue<T> {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     source: Option<Source>,
     received: Queue<ReceivedDatagram>,
-    departing: Queue<Departing>,
+    pub(super) departing: Queue<Departing>,
     /// What an earlier datagram met; the next call is told.
-    error: Option<Failure>,
+    pub(super) error: Option<Failure>,
     starved: bool,
-    readers_waiting: usize,
-    writers_waiting: usize,
-    read_deadline: Deadline,
-    write_deadline: Deadline,
+    pub(super) readers: Waiters,
+    pub(super) writers: Waiters,
+    pub(super) read_deadline: Deadline,
+    pub(super) write_deadline: Deadline,
     proven: Vec<SocketAddr>,
     closed: bool,
     released: bool,
-    gone: Option<Gone>,
+    pub(super) gone: Option<Gone>,
     attended: bool,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct DatagramChannel {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     reader: Condvar,
     writer: Condvar,
-    limits: DatagramLimits,
+    pub(super) limits: DatagramLimits,
     attention: Arc<dyn Attention>,
 }
 
@@ -119,8 +128,8 @@ impl DatagramChannel {
                 departing: Queue::default(),
                 error: None,
                 starved: false,
-                readers_waiting: 0,
-                writers_waiting: 0,
+                readers: Waiters::default(),
+                writers: Waiters::default(),
                 read_deadline: Deadline::NONE,
                 write_deadline: Deadline::NONE,
                 proven: Vec::new(),
@@ -136,7 +145,7 @@ impl DatagramChannel {
         }
     }
 
-    fn unlock_and_call(&self, mut state: MutexGuard<'_, State>) {
+    pub(super) fn unlock_and_call(&self, mut state: MutexGuard<'_, State>) {
         if state.attended {
             return;
         }
@@ -152,21 +161,22 @@ impl DatagramChannel {
     pub(crate) fn receive(&self) -> Result<ReceivedDatagram, Failure> {
         let mut state = self.state.lock();
         loop {
-            check(&mut state, Which::Read)?;
-            if let Some(datagram) = state.received.pop(|datagram| datagram.octets.len()) {
-                if state.starved {
-                    state.starved = false;
-                    self.unlock_and_call(state);
-                }
-                return Ok(datagram);
-            }
-            if let Some(gone) = state.gone {
-                return Err(Failure::Gone(gone));
+            if let Poll::Ready(outcome) = check_receive(&mut state) {
+                self.room_made(state);
+                return outcome;
             }
             let deadline = state.read_deadline;
-            state.readers_waiting += 1;
+            state.readers.threads += 1;
             self.reader.wait(&mut state, deadline);
-            state.readers_waiting -= 1;
+            state.readers.threads -= 1;
+        }
+    }
+
+    /// After a datagram was taken: the stack may hold more. Before that nothing is starved.
+    pub(super) fn room_made(&self, mut state: MutexGuard<'_, State>) {
+        if state.starved && state.received.has_room(self.limits) {
+            state.starved = false;
+            self.unlock_and_call(state);
         }
     }
 
@@ -174,46 +184,73 @@ impl DatagramChannel {
     pub(crate) fn send(&self, datagram: SendDatagram) -> Result<(), Failure> {
         let mut state = self.state.lock();
         loop {
-            check(&mut state, Which::Write)?;
-            if let Some(gone) = state.gone {
-                return Err(Failure::Gone(gone));
-            }
-            if state.departing.has_room(self.limits) {
+            if self.may_send(&mut state)? {
                 break;
             }
             let deadline = state.write_deadline;
-            state.writers_waiting += 1;
+            state.writers.threads += 1;
             self.writer.wait(&mut state, deadline);
-            state.writers_waiting -= 1;
+            state.writers.threads -= 1;
         }
-        let octets = datagram.octets.len();
-        let remote = datagram.remote;
-        let known = remote.is_none_or(|remote| state.proven.contains(&remote));
-        if known {
-            let answer = None;
-            state.departing.push(Departing { datagram, answer }, octets);
-            self.unlock_and_call(state);
-            return Ok(());
-        }
-        let (ticket, answer) = pair();
         let deadline = state.write_deadline;
-        let answer = Some(answer);
+        match self.enqueue(state, datagram) {
+            None => Ok(()),
+            Some(judging) => {
+                let verdict = judging.ticket.wait(deadline);
+                self.judge(verdict, judging.remote)
+            }
+        }
+    }
+
+    /// True if there is room for one more datagram.
+    pub(super) fn may_send(&self, state: &mut State) -> Result<bool, Failure> {
+        check(state, Which::Write)?;
+        match state.gone {
+            Some(gone) => Err(Failure::Gone(gone)),
+            None => Ok(state.departing.has_room(self.limits)),
+        }
+    }
+
+    /// Puts a datagram on its way. If its destination was never tried, the verdict must be waited
+    /// for.
+    pub(super) fn enqueue(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        datagram: SendDatagram,
+    ) -> Option<Judging> {
+        let octets = datagram.octets.len();
+        let unproven = datagram
+            .remote
+            .filter(|remote| !state.proven.contains(remote));
+        let (answer, judging) = match unproven {
+            None => (None, None),
+            Some(remote) => {
+                let (ticket, answer) = pair();
+                (Some(answer), Some(Judging { ticket, remote }))
+            }
+        };
         state.departing.push(Departing { datagram, answer }, octets);
         self.unlock_and_call(state);
-        let verdict = ticket
-            .wait(deadline)
-            .map_err(|failure| self.refine(failure))?;
-        verdict.map_err(|refused| match refused {
-            CallRefused::Pending(error) => Failure::Socket(error),
-            other => Failure::Refused(other),
-        })?;
-        if let Some(remote) = remote {
-            let mut state = self.state.lock();
-            if state.proven.len() >= PROVEN_MAX {
-                state.proven.remove(0);
-            }
-            state.proven.push(remote);
+        judging
+    }
+
+    /// What the stack's verdict means to the sender; a good one is remembered.
+    pub(super) fn judge(
+        &self,
+        verdict: Result<Result<(), CallRefused>, Failure>,
+        remote: SocketAddr,
+    ) -> Result<(), Failure> {
+        verdict
+            .map_err(|failure| self.refine(failure))?
+            .map_err(|refused| match refused {
+                CallRefused::Pending(error) => Failure::Socket(error),
+                other => Failure::Refused(other),
+            })?;
+        let mut state = self.state.lock();
+        if state.proven.len() >= PROVEN_MAX {
+            state.proven.remove(0);
         }
+        state.proven.push(remote);
         Ok(())
     }
 
@@ -227,31 +264,33 @@ impl DatagramChannel {
 
     /// Sets deadlines; operations that wait see them at once.
     pub(crate) fn set_deadline(&self, which: Which, deadline: Deadline) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.closed {
             return Err(Failure::Closed);
         }
         if which != Which::Write {
             state.read_deadline = deadline;
-            self.reader.notify_all();
+            state.readers.wake(&self.reader, &mut woken);
         }
         if which != Which::Read {
             state.write_deadline = deadline;
-            self.writer.notify_all();
+            state.writers.wake(&self.writer, &mut woken);
         }
         Ok(())
     }
 
     /// Closes the socket; wakes everybody. What was sent before still leaves.
     pub(crate) fn close(&self) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.closed {
             return Err(Failure::Closed);
         }
         state.closed = true;
         let received = mem::take(&mut state.received);
-        self.reader.notify_all();
-        self.writer.notify_all();
+        state.readers.wake(&self.reader, &mut woken);
+        state.writers.wake(&self.writer, &mut woken);
         self.unlock_and_call(state);
         drop(received);
         Ok(())
@@ -278,24 +317,24 @@ impl DatagramChannel {
 
     /// Packet thread: hands a datagram over.
     pub(crate) fn deliver(&self, datagram: ReceivedDatagram) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.closed {
             return;
         }
         let octets = datagram.octets.len();
         state.received.push(datagram, octets);
-        if state.readers_waiting > 0 {
-            self.reader.notify_all();
-        }
+        state.readers.wake(&self.reader, &mut woken);
     }
 
     /// Packet thread: an earlier datagram met this. The first one is kept until it is told.
     pub(crate) fn fail(&self, failure: Failure) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         state.proven.clear();
         if state.error.is_none() {
             state.error = Some(failure);
-            self.reader.notify_all();
+            state.readers.wake(&self.reader, &mut woken);
         }
     }
 
@@ -306,11 +345,10 @@ impl DatagramChannel {
 
     /// Packet thread: takes the datagrams that should leave.
     pub(crate) fn take_departing(&self) -> VecDeque<Departing> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         let departing = mem::take(&mut state.departing);
-        if state.writers_waiting > 0 {
-            self.writer.notify_all();
-        }
+        state.writers.wake(&self.writer, &mut woken);
         departing.entries
     }
 
@@ -331,18 +369,40 @@ impl DatagramChannel {
 
     /// Packet thread: it ends.
     pub(crate) fn die(&self, gone: Gone) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         state.gone = Some(gone);
         let departing = mem::take(&mut state.departing);
-        self.reader.notify_all();
-        self.writer.notify_all();
+        state.readers.wake(&self.reader, &mut woken);
+        state.writers.wake(&self.writer, &mut woken);
         drop(state);
         drop(departing);
     }
 }
 
+/// The oldest datagram, or why there will be none.
+pub(super) fn check_receive(state: &mut State) -> Poll<Result<ReceivedDatagram, Failure>> {
+    check(state, Which::Read)?;
+    if let Some(datagram) = state.received.pop(|datagram| datagram.octets.len()) {
+        return Poll::Ready(Ok(datagram));
+    }
+    match state.gone {
+        Some(gone) => Poll::Ready(Err(Failure::Gone(gone))),
+        None => Poll::Pending,
+    }
+}
+
 /// The rules that every call begins with, and looks at again after each wait.
 fn check(state: &mut State, which: Which) -> Result<(), Failure> {
+    check_alive(state, which)?;
+    match state.error.take() {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+/// Not closed, and the deadline has not come.
+pub(super) fn check_alive(state: &State, which: Which) -> Result<(), Failure> {
     if state.closed {
         return Err(Failure::Closed);
     }
@@ -353,8 +413,5 @@ fn check(state: &mut State, which: Which) -> Result<(), Failure> {
     if has_passed(deadline) {
         return Err(Failure::Timeout);
     }
-    match state.error.take() {
-        Some(failure) => Err(failure),
-        None => Ok(()),
-    }
+    Ok(())
 }

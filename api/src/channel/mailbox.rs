@@ -11,7 +11,8 @@ use std::fmt;
 use std::mem;
 
 use super::failure::{Attention, Failure, Gone, Source};
-use super::sync::{Condvar, Mutex, has_passed};
+use super::sync::{Condvar, Mutex, MutexGuard, has_passed};
+use super::waiters::{Waiters, Woken};
 use crate::deadline::Deadline;
 
 /// What the packet thread is, as far as senders must know.
@@ -44,7 +45,7 @@ struct State<R> {
     farewell: bool,
     /// The thread knows of it; until then it must not sleep.
     farewell_taken: bool,
-    senders_waiting: usize,
+    senders: Waiters,
 }
 
 /// See the module.
@@ -100,7 +101,7 @@ impl<R> Mailbox<R> {
                 thread: Thread::Awake,
                 farewell: false,
                 farewell_taken: false,
-                senders_waiting: 0,
+                senders: Waiters::default(),
             }),
             room: Condvar::default(),
             requests_max,
@@ -111,20 +112,53 @@ impl<R> Mailbox<R> {
     /// Puts a request in, waiting for room until `deadline`.
     pub(crate) fn post(&self, request: R, deadline: Deadline) -> Result<(), Failure> {
         let mut state = self.state.lock();
-        loop {
-            if let Thread::Gone(gone) = state.thread {
-                return Err(Failure::Gone(gone));
-            }
-            if state.requests < self.requests_max {
-                break;
-            }
+        while !self.has_room(&state)? {
             if has_passed(deadline) {
                 return Err(Failure::Timeout);
             }
-            state.senders_waiting += 1;
+            state.senders.threads += 1;
             self.room.wait(&mut state, deadline);
-            state.senders_waiting -= 1;
+            state.senders.threads -= 1;
         }
+        self.put(state, request);
+        Ok(())
+    }
+
+    /// As [`post`](Self::post), without waiting: takes the request out once there is room.
+    #[cfg(any(test, feature = "async"))]
+    pub(crate) fn poll_post(
+        &self,
+        cx: &std::task::Context<'_>,
+        seat: &mut super::waiters::Seat,
+        request: &mut Option<R>,
+    ) -> std::task::Poll<Result<(), Failure>> {
+        let mut woken = Woken::default();
+        let mut state = self.state.lock();
+        if !self.has_room(&state)? {
+            state.senders.sit(seat, cx, &mut woken);
+            return std::task::Poll::Pending;
+        }
+        if let Some(request) = request.take() {
+            self.put(state, request);
+        }
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    /// Whoever polled with `seat` waits no more.
+    #[cfg(any(test, feature = "async"))]
+    pub(crate) fn leave(&self, seat: &mut super::waiters::Seat) {
+        let mut woken = Woken::default();
+        self.state.lock().senders.leave(seat, &mut woken);
+    }
+
+    fn has_room(&self, state: &State<R>) -> Result<bool, Failure> {
+        match state.thread {
+            Thread::Gone(gone) => Err(Failure::Gone(gone)),
+            Thread::Awake | Thread::Asleep => Ok(state.requests < self.requests_max),
+        }
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State<R>>, request: R) {
         state.requests += 1;
         state.letters.push_back(Letter::Request(request));
         let asleep = wake_up(&mut state);
@@ -132,7 +166,6 @@ impl<R> Mailbox<R> {
         if asleep {
             (self.wake)();
         }
-        Ok(())
     }
 
     /// The last handle is gone: the thread should finish what it has and end.
@@ -148,14 +181,13 @@ impl<R> Mailbox<R> {
 
     /// Packet thread: takes everything out. `mail` must be empty; its buffers are used again.
     pub(crate) fn take(&self, mail: &mut Mail<R>) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         mem::swap(&mut state.letters, &mut mail.letters);
         state.requests = 0;
         mail.farewell = state.farewell;
         state.farewell_taken = state.farewell;
-        if state.senders_waiting > 0 {
-            self.room.notify_all();
-        }
+        state.senders.wake(&self.room, &mut woken);
     }
 
     /// Packet thread: about to sleep. After `Yes`, whoever brings something calls `wake` once.
@@ -179,15 +211,14 @@ impl<R> Mailbox<R> {
     /// The packet thread ends: every later request fails with `gone`, and those that wait are
     /// dropped, which fails their tickets.
     pub(crate) fn end(&self, gone: Gone) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if !matches!(state.thread, Thread::Gone(_)) {
             state.thread = Thread::Gone(gone);
         }
         let letters = mem::take(&mut state.letters);
         state.requests = 0;
-        if state.senders_waiting > 0 {
-            self.room.notify_all();
-        }
+        state.senders.wake(&self.room, &mut woken);
         drop(state);
         drop(letters);
     }

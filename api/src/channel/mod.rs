@@ -7,14 +7,19 @@
 
 pub(crate) mod accept;
 pub(crate) mod datagram;
+#[cfg(any(test, feature = "async"))]
+pub(crate) mod datagram_poll;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
 pub(crate) mod stream;
+#[cfg(any(test, feature = "async"))]
+pub(crate) mod stream_poll;
 mod stream_read;
 pub(crate) mod stream_thread;
 mod stream_write;
 pub(crate) mod sync;
 pub(crate) mod ticket;
+pub(crate) mod waiters;
 
 #[cfg(test)]
 mod schedules;

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use sidestep_stack::call::{CallRefused, Release};
@@ -15,6 +16,7 @@ use sidestep_stack::event::ConnectionError;
 
 use super::failure::{Attention, Failure, Gone, Source, StreamLimits};
 use super::sync::{Arc, Condvar, Mutex, MutexGuard, has_passed};
+use super::waiters::{Seat, Waiters, Woken};
 use crate::deadline::Deadline;
 
 /// Where the connection stands, seen from the application.
@@ -65,7 +67,7 @@ pub(super) struct ReceiveSide {
     pub(super) end_of_stream: bool,
     /// The packet thread found no room; whoever makes some must tell it.
     pub(super) starved: bool,
-    pub(super) readers_waiting: usize,
+    pub(super) waiters: Waiters,
     pub(super) deadline: Deadline,
 }
 
@@ -80,7 +82,7 @@ pub(super) struct SendSide {
     pub(super) octets: usize,
     /// A writer that waits for room: others wait for it, so that writes are not mixed.
     pub(super) turn_taken: bool,
-    pub(super) writers_waiting: usize,
+    pub(super) waiters: Waiters,
     pub(super) deadline: Deadline,
 }
 
@@ -177,46 +179,53 @@ impl Stream {
         self.attention.attend(source);
     }
 
+    /// Wakes all who wait, for either direction.
+    pub(super) fn wake_everybody(&self, state: &mut State, woken: &mut Woken) {
+        state.receive.waiters.wake(&self.reader, woken);
+        state.send.waiters.wake(&self.writer, woken);
+    }
+
     /// Waits until the connection is open, has failed, or `deadline` has come. Gives our end.
     pub(crate) fn wait_open(&self, deadline: Deadline) -> Result<SocketAddr, Failure> {
         let mut state = self.state.lock();
         loop {
-            if state.handle != Handle::Held {
-                return Err(Failure::Canceled);
-            }
-            match state.phase {
-                Phase::Opening => {}
-                Phase::Open => return state.local.ok_or(Failure::NotConnected),
-                Phase::Refused(refused) => return Err(Failure::Refused(refused)),
-                Phase::Failed(error) => {
-                    state.phase = Phase::Told;
-                    return Err(Failure::Ended(error));
-                }
-                Phase::Told => return Err(Failure::NotConnected),
-                Phase::Gone(gone) => return Err(Failure::Gone(gone)),
+            if let Poll::Ready(outcome) = check_open(&mut state) {
+                return outcome;
             }
             if has_passed(deadline) {
                 return Err(Failure::Timeout);
             }
-            state.send.writers_waiting += 1;
+            state.send.waiters.threads += 1;
             self.writer.wait(&mut state, deadline);
-            state.send.writers_waiting -= 1;
+            state.send.waiters.threads -= 1;
         }
+    }
+
+    /// As [`wait_open`](Self::wait_open), without waiting. The task waits in the slot of writers.
+    pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<SocketAddr, Failure>> {
+        let mut woken = Woken::default();
+        let mut state = self.state.lock();
+        let outcome = check_open(&mut state);
+        if outcome.is_pending() {
+            state.send.waiters.sit(&mut Seat::Slot, cx, &mut woken);
+        }
+        outcome
     }
 
     /// Sets a deadline; operations that wait see it at once.
     pub(crate) fn set_deadline(&self, which: Which, deadline: Deadline) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.handle != Handle::Held {
             return Err(Failure::Closed);
         }
         if which != Which::Write {
             state.receive.deadline = deadline;
-            self.reader.notify_all();
+            state.receive.waiters.wake(&self.reader, &mut woken);
         }
         if which != Which::Read {
             state.send.deadline = deadline;
-            self.writer.notify_all();
+            state.send.waiters.wake(&self.writer, &mut woken);
         }
         Ok(())
     }
@@ -249,11 +258,12 @@ impl Stream {
 
     /// Ends our direction after what was written. Repeating it succeeds.
     pub(crate) fn close_write(&self) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         check_shutdown(&state)?;
         if state.write_direction == Direction::Open {
             state.write_direction = Direction::Ending;
-            self.writer.notify_all();
+            state.send.waiters.wake(&self.writer, &mut woken);
             self.unlock_and_call(state);
         }
         Ok(())
@@ -261,11 +271,12 @@ impl Stream {
 
     /// Takes no more from the peer: reads give the end of the stream once the queue is empty.
     pub(crate) fn close_read(&self) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         check_shutdown(&state)?;
         if state.read_direction == Direction::Open {
             state.read_direction = Direction::Ending;
-            self.reader.notify_all();
+            state.receive.waiters.wake(&self.reader, &mut woken);
             self.unlock_and_call(state);
         }
         Ok(())
@@ -282,6 +293,7 @@ impl Stream {
     }
 
     fn give_up(&self, how: Option<Release>) -> Result<(), Failure> {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.handle != Handle::Held {
             return Err(Failure::Closed);
@@ -297,12 +309,29 @@ impl Stream {
         let unread = mem::take(&mut state.receive.slices);
         state.receive.charged_octets = 0;
         state.receive.starved = false;
-        self.reader.notify_all();
-        self.writer.notify_all();
+        self.wake_everybody(&mut state, &mut woken);
         self.unlock_and_call(state);
         drop(unread);
         Ok(())
     }
+}
+
+/// How opening has ended, if it has.
+fn check_open(state: &mut State) -> Poll<Result<SocketAddr, Failure>> {
+    if state.handle != Handle::Held {
+        return Poll::Ready(Err(Failure::Canceled));
+    }
+    Poll::Ready(match state.phase {
+        Phase::Opening => return Poll::Pending,
+        Phase::Open => state.local.ok_or(Failure::NotConnected),
+        Phase::Refused(refused) => Err(Failure::Refused(refused)),
+        Phase::Failed(error) => {
+            state.phase = Phase::Told;
+            Err(Failure::Ended(error))
+        }
+        Phase::Told => Err(Failure::NotConnected),
+        Phase::Gone(gone) => Err(Failure::Gone(gone)),
+    })
 }
 
 /// The rules that closing a direction begins with. An error that nobody was told stays untold.

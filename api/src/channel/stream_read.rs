@@ -4,36 +4,48 @@
 //! buffer, deadline, data, failure, end of the stream. `conn.rs` calls it; it never sees a segment.
 
 use std::collections::VecDeque;
+use std::task::Poll;
 
 use bytes::Bytes;
 
 use super::failure::{Failure, SLICE_OVERHEAD_OCTETS};
 use super::stream::{Direction, Handle, Phase, ReceiveSide, State, Stream};
 use super::sync::{MutexGuard, has_passed};
+use super::waiters::Woken;
 
 /// So many received slices are taken under one lock; the copy follows outside it.
 const READ_SLICES_MAX: usize = 8;
 
 /// Slices taken out under the lock, to be copied outside it.
 #[derive(Debug, Default)]
-struct Taken {
+pub(super) struct Taken {
     slices: [Bytes; READ_SLICES_MAX],
     count: usize,
 }
 
-impl Stream {
-    /// Reads up to `octets.len()` octets: at least one, or 0 at the end of the stream.
-    pub(crate) fn read(&self, octets: &mut [u8]) -> Result<usize, Failure> {
-        let taken = self.take(octets.len())?;
+impl Taken {
+    /// Copies all of it to the beginning of `octets`; gives how many octets that are.
+    pub(super) fn copy_to(&self, octets: &mut [u8]) -> usize {
         let mut filled = 0;
-        for slice in taken.slices.iter().take(taken.count) {
+        for slice in self.slices.iter().take(self.count) {
             let end = filled + slice.len();
             if let Some(room) = octets.get_mut(filled..end) {
                 copy(room, slice);
                 filled = end;
             }
         }
-        Ok(filled)
+        filled
+    }
+}
+
+impl Stream {
+    /// Reads up to `octets.len()` octets: at least one, or 0 at the end of the stream.
+    pub(crate) fn read(&self, octets: &mut [u8]) -> Result<usize, Failure> {
+        let mut state = self.state.lock();
+        if !self.wait_readable(&mut state, octets.len())? {
+            return Ok(0);
+        }
+        Ok(self.take(state, octets.len()).copy_to(octets))
     }
 
     /// Reads one slice of up to `octets_max` octets without copying; empty at the end of the stream.
@@ -47,14 +59,10 @@ impl Stream {
         Ok(slice)
     }
 
-    /// Takes slices out of the receive queue, waiting for the first.
-    fn take(&self, octets_max: usize) -> Result<Taken, Failure> {
+    /// Takes slices out of the receive queue.
+    pub(super) fn take(&self, mut state: MutexGuard<'_, State>, octets_max: usize) -> Taken {
         let mut want = octets_max;
         let mut taken = Taken::default();
-        let mut state = self.state.lock();
-        if !self.wait_readable(&mut state, want)? {
-            return Ok(taken);
-        }
         for place in &mut taken.slices {
             if want == 0 || state.receive.slices.is_empty() {
                 break;
@@ -65,7 +73,7 @@ impl Stream {
             taken.count += 1;
         }
         self.room_made(state);
-        Ok(taken)
+        taken
     }
 
     /// Waits for text. False: there is none to take, which the caller reports as 0 octets.
@@ -75,59 +83,71 @@ impl Stream {
         octets_max: usize,
     ) -> Result<bool, Failure> {
         loop {
-            if state.handle != Handle::Held {
-                return Err(Failure::Closed);
-            }
-            // Go and POSIX: reading nothing succeeds, even past the deadline.
-            if octets_max == 0 {
-                return Ok(false);
-            }
-            // The deadline comes before the data: a late reader must not depend on luck.
-            if has_passed(state.receive.deadline) {
-                return Err(Failure::Timeout);
-            }
-            if !state.receive.slices.is_empty() {
-                return Ok(true);
-            }
-            match state.phase {
-                Phase::Failed(error) => {
-                    state.phase = Phase::Told;
-                    return Err(Failure::Ended(error));
-                }
-                Phase::Told => return Ok(false),
-                // The peer had ended its stream before: that has come, whatever came after it.
-                Phase::Gone(_) if state.receive.end_of_stream => return Ok(false),
-                Phase::Gone(gone) => return Err(Failure::Gone(gone)),
-                Phase::Refused(_) => return Err(Failure::NotConnected),
-                Phase::Opening | Phase::Open => {}
-            }
-            if state.receive.end_of_stream || state.read_direction != Direction::Open {
-                return Ok(false);
+            if let Poll::Ready(outcome) = check_read(state, octets_max) {
+                return outcome;
             }
             let deadline = state.receive.deadline;
-            state.receive.readers_waiting += 1;
+            state.receive.waiters.threads += 1;
             self.reader.wait(state, deadline);
-            state.receive.readers_waiting -= 1;
+            state.receive.waiters.threads -= 1;
         }
     }
 
     /// After text was taken: other readers, memory, and the peer's window.
-    fn room_made(&self, mut state: MutexGuard<'_, State>) {
+    pub(super) fn room_made(&self, mut state: MutexGuard<'_, State>) {
+        let mut woken = Woken::default();
         if state.receive.slices.is_empty() {
             state.receive.slices = VecDeque::new();
-        } else if state.receive.readers_waiting > 0 {
-            self.reader.notify_all();
+        } else {
+            state.receive.waiters.wake(&self.reader, &mut woken);
         }
         // Half the room at once, not octet by octet (as RFC 9293 §3.8.6.2.2 has it for windows).
         if state.receive.starved && state.receive.charged_octets <= self.limits.receive_octets / 2 {
             state.receive.starved = false;
             self.unlock_and_call(state);
+        } else {
+            drop(state);
         }
     }
 }
 
+/// The rules that every read begins with, and looks at again after each wait. Ready with false:
+/// there is no text to take, which the caller reports as 0 octets.
+pub(super) fn check_read(state: &mut State, octets_max: usize) -> Poll<Result<bool, Failure>> {
+    if state.handle != Handle::Held {
+        return Poll::Ready(Err(Failure::Closed));
+    }
+    // Go and POSIX: reading nothing succeeds, even past the deadline.
+    if octets_max == 0 {
+        return Poll::Ready(Ok(false));
+    }
+    // The deadline comes before the data: a late reader must not depend on luck.
+    if has_passed(state.receive.deadline) {
+        return Poll::Ready(Err(Failure::Timeout));
+    }
+    if !state.receive.slices.is_empty() {
+        return Poll::Ready(Ok(true));
+    }
+    match state.phase {
+        Phase::Failed(error) => {
+            state.phase = Phase::Told;
+            return Poll::Ready(Err(Failure::Ended(error)));
+        }
+        Phase::Told => return Poll::Ready(Ok(false)),
+        // The peer had ended its stream before: that has come, whatever came after it.
+        Phase::Gone(_) if state.receive.end_of_stream => return Poll::Ready(Ok(false)),
+        Phase::Gone(gone) => return Poll::Ready(Err(Failure::Gone(gone))),
+        Phase::Refused(_) => return Poll::Ready(Err(Failure::NotConnected)),
+        Phase::Opening | Phase::Open => {}
+    }
+    if state.receive.end_of_stream || state.read_direction != Direction::Open {
+        return Poll::Ready(Ok(false));
+    }
+    Poll::Pending
+}
+
 /// Takes up to `octets_max` octets of the oldest slice.
-fn take_slice(receive: &mut ReceiveSide, octets_max: usize) -> Bytes {
+pub(super) fn take_slice(receive: &mut ReceiveSide, octets_max: usize) -> Bytes {
     let Some(front) = receive.slices.front_mut() else {
         return Bytes::new();
     };
@@ -145,7 +165,7 @@ fn take_slice(receive: &mut ReceiveSide, octets_max: usize) -> Bytes {
 
 /// Copies in steps small enough that an unlucky alignment cannot slow the processor's string move
 /// down (performance.md, "a trap of this CPU").
-fn copy(room: &mut [u8], octets: &[u8]) {
+pub(super) fn copy(room: &mut [u8], octets: &[u8]) {
     const STEP_OCTETS: usize = 2_048;
     for (to, from) in room.chunks_mut(STEP_OCTETS).zip(octets.chunks(STEP_OCTETS)) {
         let octets = to.len().min(from.len());

@@ -12,6 +12,7 @@ use sidestep_stack::event::ConnectionError;
 use super::failure::{Gone, SLICE_OVERHEAD_OCTETS, Source};
 use super::stream::{Direction, Handle, Phase, Stream};
 use super::stream_write::freeze_tail;
+use super::waiters::Woken;
 
 /// What the application wants of the connection, besides sending text.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -39,10 +40,11 @@ impl Stream {
 
     /// The connection is open.
     pub(crate) fn established(&self) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.phase == Phase::Opening {
             state.phase = Phase::Open;
-            self.writer.notify_all();
+            state.send.waiters.wake(&self.writer, &mut woken);
         }
     }
 
@@ -64,6 +66,7 @@ impl Stream {
     /// Ends the connection for the application: what was not sent is dropped, what was received
     /// can still be read.
     fn stop(&self, phase: Phase) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if matches!(state.phase, Phase::Opening | Phase::Open) || matches!(phase, Phase::Gone(_)) {
             state.phase = phase;
@@ -71,8 +74,7 @@ impl Stream {
         let unsent = mem::take(&mut state.send.slices);
         let tail = mem::take(&mut state.send.tail);
         state.send.octets = 0;
-        self.reader.notify_all();
-        self.writer.notify_all();
+        self.wake_everybody(&mut state, &mut woken);
         drop(state);
         drop((unsent, tail));
     }
@@ -94,6 +96,7 @@ impl Stream {
 
     /// Hands received text over.
     pub(crate) fn deliver(&self, slices: Vec<Bytes>, end_of_stream: EndOfStream) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         if state.handle != Handle::Held {
             // It was not read and never will be; the release says so to the peer.
@@ -111,9 +114,7 @@ impl Stream {
         if end_of_stream == EndOfStream::Reached {
             state.receive.end_of_stream = true;
         }
-        if state.receive.readers_waiting > 0 {
-            self.reader.notify_all();
-        }
+        state.receive.waiters.wake(&self.reader, &mut woken);
     }
 
     /// The packet thread begins to look at this stream: it may call for attention again.
@@ -130,6 +131,7 @@ impl Stream {
 
     /// The stack took `taken_octets`; `rest` was not taken and comes first next time.
     pub(crate) fn text_sent(&self, taken_octets: usize, rest: &mut Vec<Bytes>) {
+        let mut woken = Woken::default();
         let mut state = self.state.lock();
         for slice in rest.drain(..).rev() {
             state.send.slices.push_front(slice);
@@ -139,8 +141,8 @@ impl Stream {
         // Wake writers when there is room worth waking for.
         let quarter = self.limits.send_octets / 4;
         let room = self.limits.send_octets.saturating_sub(state.send.octets);
-        if state.send.writers_waiting > 0 && (room >= quarter || state.send.octets == 0) {
-            self.writer.notify_all();
+        if room >= quarter || state.send.octets == 0 {
+            state.send.waiters.wake(&self.writer, &mut woken);
         }
     }
 

@@ -11,12 +11,13 @@ use bytes::Bytes;
 use super::failure::{Failure, WriteFailure};
 use super::stream::{Direction, Handle, Phase, SendSide, State, Stream};
 use super::sync::{MutexGuard, has_passed};
+use super::waiters::Woken;
 
 /// Pieces of a write from this size on become a slice of their own, copied outside the lock.
-const OWN_SLICE_OCTETS_MIN: usize = 8 * 1024;
+pub(super) const OWN_SLICE_OCTETS_MIN: usize = 8 * 1024;
 
 /// The most octets of one slice of written text: what one superpacket can take.
-const SLICE_OCTETS_MAX: usize = 64 * 1024;
+pub(super) const SLICE_OCTETS_MAX: usize = 64 * 1024;
 
 impl Stream {
     /// Writes all of `octets`; blocks until the last one has been taken.
@@ -115,22 +116,21 @@ impl Stream {
                 return Ok(Some(state));
             }
             let deadline = state.send.deadline;
-            state.send.writers_waiting += 1;
+            state.send.waiters.threads += 1;
             self.writer.wait(&mut state, deadline);
-            state.send.writers_waiting -= 1;
+            state.send.waiters.threads -= 1;
         }
     }
 
     /// Gives the writer's turn up, and tells the packet thread.
-    fn end_write(&self, mut state: MutexGuard<'_, State>) {
+    pub(super) fn end_write(&self, mut state: MutexGuard<'_, State>) {
+        let mut woken = Woken::default();
         state.send.turn_taken = false;
-        if state.send.writers_waiting > 0 {
-            self.writer.notify_all();
-        }
+        state.send.waiters.wake(&self.writer, &mut woken);
         self.unlock_and_call(state);
     }
 
-    fn room(&self, state: &State) -> usize {
+    pub(super) fn room(&self, state: &State) -> usize {
         self.limits.send_octets.saturating_sub(state.send.octets)
     }
 
@@ -203,15 +203,15 @@ impl Stream {
                 return Ok(state);
             }
             let deadline = state.send.deadline;
-            state.send.writers_waiting += 1;
+            state.send.waiters.threads += 1;
             self.writer.wait(&mut state, deadline);
-            state.send.writers_waiting -= 1;
+            state.send.waiters.threads -= 1;
         }
     }
 }
 
 /// The rules that every write begins with, and looks at again after each wait.
-fn check_write(state: &mut State) -> Result<(), Failure> {
+pub(super) fn check_write(state: &mut State) -> Result<(), Failure> {
     if state.handle != Handle::Held {
         return Err(Failure::Closed);
     }
@@ -235,7 +235,7 @@ fn check_write(state: &mut State) -> Result<(), Failure> {
 }
 
 /// Queues a slice behind the tail.
-fn push_slice(send: &mut SendSide, slice: Bytes) {
+pub(super) fn push_slice(send: &mut SendSide, slice: Bytes) {
     send.octets += slice.len();
     freeze_tail(send);
     send.slices.push_back(slice);
@@ -250,7 +250,7 @@ pub(super) fn freeze_tail(send: &mut SendSide) {
 }
 
 /// Copies into the tail, which doubles from exactly what is needed up to a superpacket.
-fn append_small(send: &mut SendSide, octets: &[u8]) {
+pub(super) fn append_small(send: &mut SendSide, octets: &[u8]) {
     send.octets += octets.len();
     let mut left = octets;
     while !left.is_empty() {

@@ -10,12 +10,16 @@
 mod accept;
 #[path = "../datagram.rs"]
 mod datagram;
+#[path = "../datagram_poll.rs"]
+mod datagram_poll;
 #[path = "../failure.rs"]
 mod failure;
 #[path = "../mailbox.rs"]
 mod mailbox;
 #[path = "../stream.rs"]
 mod stream;
+#[path = "../stream_poll.rs"]
+mod stream_poll;
 #[path = "../stream_read.rs"]
 mod stream_read;
 #[path = "../stream_thread.rs"]
@@ -25,6 +29,8 @@ mod stream_write;
 mod sync;
 #[path = "../ticket.rs"]
 mod ticket;
+#[path = "../waiters.rs"]
+mod waiters;
 
 mod accepting;
 mod datagrams;
