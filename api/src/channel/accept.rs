@@ -87,7 +87,7 @@ impl<C> Acceptor<C> {
     }
 
     /// As [`accept`](Self::accept), without waiting.
-    #[cfg(any(test, feature = "async"))]
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn poll_accept(
         &self,
         cx: &std::task::Context<'_>,
@@ -106,14 +106,14 @@ impl<C> Acceptor<C> {
     }
 
     /// Whoever polled with `seat` waits no more.
-    #[cfg(any(test, feature = "async"))]
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn leave(&self, seat: &mut super::waiters::Seat) {
         let mut woken = Woken::default();
         self.state.lock().waiters.leave(seat, &mut woken);
     }
 
     /// The deadline of `accept`.
-    #[cfg(any(test, feature = "async"))]
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn deadline(&self) -> Deadline {
         self.state.lock().deadline
     }

@@ -125,7 +125,7 @@ impl<R> Mailbox<R> {
     }
 
     /// As [`post`](Self::post), without waiting: takes the request out once there is room.
-    #[cfg(any(test, feature = "async"))]
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn poll_post(
         &self,
         cx: &std::task::Context<'_>,
@@ -145,7 +145,7 @@ impl<R> Mailbox<R> {
     }
 
     /// Whoever polled with `seat` waits no more.
-    #[cfg(any(test, feature = "async"))]
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn leave(&self, seat: &mut super::waiters::Seat) {
         let mut woken = Woken::default();
         self.state.lock().senders.leave(seat, &mut woken);

@@ -7,12 +7,12 @@
 
 pub(crate) mod accept;
 pub(crate) mod datagram;
-#[cfg(any(test, feature = "async"))]
+#[cfg_attr(not(feature = "async"), allow(dead_code))]
 pub(crate) mod datagram_poll;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
 pub(crate) mod stream;
-#[cfg(any(test, feature = "async"))]
+#[cfg_attr(not(feature = "async"), allow(dead_code))]
 pub(crate) mod stream_poll;
 mod stream_read;
 pub(crate) mod stream_thread;

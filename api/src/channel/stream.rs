@@ -202,6 +202,7 @@ impl Stream {
     }
 
     /// As [`wait_open`](Self::wait_open), without waiting. The task waits in the slot of writers.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<SocketAddr, Failure>> {
         let mut woken = Woken::default();
         let mut state = self.state.lock();

@@ -18,6 +18,7 @@ pub(crate) enum Seat {
     #[default]
     Slot,
     /// A seat of its own, which must be given up with [`Waiters::leave`]; none was taken yet.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     Standing,
     /// That seat.
     Taken(u64),
@@ -45,11 +46,6 @@ impl Waiters {
     pub(crate) fn count(&self) -> usize {
         let seated = self.seats.as_ref().map_or(0, |seats| seats.tasks.len());
         self.threads + usize::from(self.slot.is_some()) + seated
-    }
-
-    /// True if nobody waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count() == 0
     }
 
     /// The task of `cx` waits in `seat` from now on. A waker that it displaces goes to `woken`,
@@ -83,6 +79,7 @@ impl Waiters {
     }
 
     /// Whoever sat in `seat` waits no more.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn leave(&mut self, seat: &mut Seat, woken: &mut Woken) {
         if let Seat::Taken(number) = seat
             && let Some(seats) = &mut self.seats

@@ -11,7 +11,7 @@ use super::{explore, has_attention, listener, office, serve};
 use crate::deadline::Deadline;
 
 /// Moves connections from a stack's queue into the channel, as `deliver.rs` does.
-fn pull(acceptor: &Acceptor<u32>, stack: &Mutex<Vec<u32>>) {
+pub(super) fn pull(acceptor: &Acceptor<u32>, stack: &Mutex<Vec<u32>>) {
     acceptor.attended();
     while acceptor.room() > 0 {
         let Some(connection) = stack.lock().pop() else {

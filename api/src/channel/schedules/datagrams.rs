@@ -21,17 +21,17 @@ const ONE: DatagramLimits = DatagramLimits {
     octets: 10_000,
 };
 
-fn channel(attention: Arc<dyn Attention>) -> Arc<DatagramChannel> {
+pub(super) fn channel(attention: Arc<dyn Attention>) -> Arc<DatagramChannel> {
     let channel = DatagramChannel::new(ONE, attention);
     channel.attach(socket());
     Arc::new(channel)
 }
 
-fn peer() -> SocketAddr {
+pub(super) fn peer() -> SocketAddr {
     "192.0.2.1:7".parse().unwrap()
 }
 
-fn arrived(octet: u8) -> ReceivedDatagram {
+pub(super) fn arrived(octet: u8) -> ReceivedDatagram {
     ReceivedDatagram {
         remote: peer(),
         destination: "192.0.2.2".parse().unwrap(),
@@ -41,7 +41,7 @@ fn arrived(octet: u8) -> ReceivedDatagram {
     }
 }
 
-fn departing(remote: Option<SocketAddr>) -> SendDatagram {
+pub(super) fn departing(remote: Option<SocketAddr>) -> SendDatagram {
     SendDatagram {
         remote,
         source: None,

@@ -35,7 +35,10 @@ mod waiters;
 mod accepting;
 mod datagrams;
 mod streams;
+mod tasks;
 mod waking;
+
+use std::task::{Context, Poll, Waker};
 
 use sidestep_stack::base::Table;
 use sidestep_stack::call::{ConnectionId, ListenerId, SocketId};
@@ -87,6 +90,26 @@ impl Doorbell {
             self.rings.wait(&mut rung, crate::deadline::Deadline::NONE);
         }
         *rung = false;
+    }
+}
+
+impl std::task::Wake for Doorbell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+}
+
+/// Polls on this thread until it is ready, and sleeps for good between the polls: a wake-up that is
+/// lost is a deadlock that shuttle reports.
+fn block_on<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    let bell = Arc::new(Doorbell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(value) = poll(&mut cx) {
+            return value;
+        }
+        bell.wait();
     }
 }
 

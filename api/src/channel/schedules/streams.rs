@@ -14,14 +14,14 @@ use super::sync::{Arc, Mutex, set_clock};
 use super::{LIMITS, connection, explore, has_attention, office, serve};
 use crate::deadline::Deadline;
 
-fn stream(attention: Arc<dyn Attention>) -> Arc<Stream> {
+pub(super) fn stream(attention: Arc<dyn Attention>) -> Arc<Stream> {
     let stream = Stream::open(LIMITS, attention);
     stream.attach(connection(), "192.0.2.2:1".parse().unwrap());
     Arc::new(stream)
 }
 
 /// Takes what was written, `octets_max` octets at a time, as a stack with little room would.
-fn flush(stream: &Stream, octets_max: usize, sent: &mut Vec<u8>) {
+pub(super) fn flush(stream: &Stream, octets_max: usize, sent: &mut Vec<u8>) {
     let mut text = Vec::new();
     stream.take_text(&mut text);
     let mut room = octets_max;
