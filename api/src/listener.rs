@@ -362,6 +362,7 @@ impl Net {
             // What is taken ahead counts as waiting, too.
             backlog: Some(BACKLOG - ACCEPT_AHEAD),
             options: default_options(),
+            ..Listen::default()
         };
         let port = shared
             .mailbox

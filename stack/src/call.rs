@@ -6,7 +6,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -103,8 +103,19 @@ pub struct ConnectionOptions {
     pub dscp: Option<u8>,
 }
 
+/// Whether a port may have several owners.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum ReusePort {
+    /// One owner.
+    #[default]
+    No,
+    /// Any number of owners that all say so; each flow belongs to one of them, chosen by a keyed
+    /// hash of its ends, as with Linux's `SO_REUSEPORT`.
+    Yes,
+}
+
 /// OPEN, passive.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Listen {
     /// Where.
     pub local: Local,
@@ -112,6 +123,8 @@ pub struct Listen {
     pub backlog: Option<usize>,
     /// Settings that accepted connections begin with.
     pub options: ConnectionOptions,
+    /// Whether other listeners may have the same port.
+    pub reuse_port: ReusePort,
 }
 
 /// How much of a connection to end.
@@ -283,6 +296,19 @@ pub struct Route {
     pub source: Option<IpAddr>,
 }
 
+/// One row of the policy table (RFC 6724 §2.1).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Policy {
+    /// The prefix's address.
+    pub prefix: Ipv6Addr,
+    /// The prefix's length.
+    pub prefix_bits: u8,
+    /// Destinations with more of it are tried first.
+    pub precedence: u8,
+    /// Source and destination with the same label suit each other.
+    pub label: u8,
+}
+
 /// Something asked of the stack.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Call {
@@ -292,6 +318,15 @@ pub enum Call {
     RemoveAddress(IpAddr),
     /// Adds or replaces a route.
     AddRoute(Route),
+    /// Removes a route that was added. [`Reply::Done`].
+    RemoveRoute {
+        /// The prefix's address.
+        destination: IpAddr,
+        /// The prefix's length.
+        prefix_bits: u8,
+    },
+    /// Replaces the policy table of RFC 6724 §2.1. [`Reply::Done`].
+    SetPolicies(Vec<Policy>),
     /// Changes the device's MTU, in octets.
     SetMtu(u16),
     /// Replaces the resolver's settings.

@@ -35,6 +35,11 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
         Call::AddAddress(address) => ip.add_address(address).map(done),
         Call::RemoveAddress(address) => ip.remove_address(address).map(done),
         Call::AddRoute(route) => ip.add_route(route).map(done),
+        Call::RemoveRoute {
+            destination,
+            prefix_bits,
+        } => ip.remove_route(destination, prefix_bits).map(done),
+        Call::SetPolicies(policies) => ip.set_policies(&policies).map(done),
         Call::SetMtu(mtu_octets) => ip.set_mtu(mtu_octets).map(done),
         Call::SetResolver(settings) => dns.set(&settings, cx.config).map(done),
 

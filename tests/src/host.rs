@@ -296,6 +296,7 @@ impl Host {
             local,
             backlog,
             options,
+            ..Listen::default()
         })) {
             Reply::Listener { listener, .. } => listener,
             other => self.fail(&format!("LISTEN answered {other:?}")),

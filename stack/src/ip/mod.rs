@@ -32,7 +32,7 @@ use interface::Interface;
 use path_mtu::PathMtus;
 use reassembly::Reassembly;
 use route::{Preference, RouteTable};
-use source_address::{Candidate, PolicyTable};
+use source_address::{Candidate, Policy, PolicyTable};
 
 /// Where a packet came from.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -75,6 +75,9 @@ pub struct Path {
     /// Out, or to ourselves.
     pub way: Way,
 }
+
+/// Rows of the policy table: a look-up walks them.
+const POLICIES_MAX: usize = 256;
 
 /// The internet layer of one host with one point-to-point device.
 #[derive(Clone, Debug)]
@@ -156,9 +159,35 @@ impl Ip {
         self.interface.set_mtu(mtu_octets)
     }
 
-    /// Replaces the policy table of RFC 6724 §2.1.
-    pub fn set_policies(&mut self, policies: PolicyTable) {
-        self.policies = policies;
+    /// Removes a route that was added. The routes to the networks of our addresses stay.
+    ///
+    /// # Errors
+    ///
+    /// [`CallRefused::NoSuchEntry`].
+    pub fn remove_route(
+        &mut self,
+        destination: IpAddr,
+        prefix_bits: u8,
+    ) -> Result<(), CallRefused> {
+        self.routes.remove(destination, prefix_bits)
+    }
+
+    /// Replaces the policy table of RFC 6724 §2.1. Of two rows with the same prefix the first one
+    /// counts.
+    ///
+    /// # Errors
+    ///
+    /// [`CallRefused::LimitReached`]: more than 256 rows. [`CallRefused::Invalid`]: a prefix is too
+    /// long.
+    pub fn set_policies(&mut self, policies: &[Policy]) -> Result<(), CallRefused> {
+        if policies.len() > POLICIES_MAX {
+            return Err(CallRefused::LimitReached);
+        }
+        if policies.iter().any(|row| row.prefix_bits > 128) {
+            return Err(CallRefused::Invalid);
+        }
+        self.policies = PolicyTable::new(policies);
+        Ok(())
     }
 
     /// A packet came in: is it valid, ours and whole?

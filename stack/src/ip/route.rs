@@ -66,13 +66,32 @@ impl RouteTable {
 
     /// One of our addresses is gone, and its network with the last of them.
     pub(crate) fn disconnect(&mut self, ours: InterfaceAddress) {
-        let length = (Family::of(ours.address), Reverse(ours.prefix_bits));
-        let network = leading(bits_of(ours.address), ours.prefix_bits);
+        self.change(ours.address, ours.prefix_bits, |entry| {
+            entry.addresses = entry.addresses.saturating_sub(1);
+        });
+    }
+
+    /// Takes back what [`add`](Self::add) added.
+    pub(crate) fn remove(&mut self, address: IpAddr, prefix_bits: u8) -> Result<(), CallRefused> {
+        if prefix_bits > Family::of(address).bits() {
+            return Err(CallRefused::Invalid);
+        }
+        let added = self.entry(address, prefix_bits).and_then(|it| it.added);
+        added.ok_or(CallRefused::NoSuchEntry)?;
+        self.added -= 1;
+        self.change(address, prefix_bits, |entry| entry.added = None);
+        Ok(())
+    }
+
+    /// Changes an entry, which goes once nothing is left of it.
+    fn change(&mut self, address: IpAddr, prefix_bits: u8, change: impl FnOnce(&mut Entry)) {
+        let length = (Family::of(address), Reverse(prefix_bits));
+        let network = leading(bits_of(address), prefix_bits);
         let Some(networks) = self.lengths.get_mut(&length) else {
             return;
         };
         if let Some(entry) = networks.get_mut(&network) {
-            entry.addresses = entry.addresses.saturating_sub(1);
+            change(entry);
             if entry.addresses == 0 && entry.added.is_none() {
                 networks.remove(&network);
             }

@@ -9,6 +9,7 @@ use core::cmp::Reverse;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::prefix::{Family, common_bits, leading, mapped};
+pub use crate::call::Policy;
 
 /// How far an address is meant to be known (RFC 6724 §3.1); the values are those of RFC 4291 §2.7.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -56,19 +57,6 @@ impl Scope {
         }
         Self::GLOBAL
     }
-}
-
-/// One row of the policy table (RFC 6724 §2.1).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Policy {
-    /// The prefix's address.
-    pub prefix: Ipv6Addr,
-    /// The prefix's length.
-    pub prefix_bits: u8,
-    /// Destinations with more of it are tried first.
-    pub precedence: u8,
-    /// Source and destination with the same label suit each other.
-    pub label: u8,
 }
 
 const fn row(prefix: [u16; 8], prefix_bits: u8, precedence: u8, label: u8) -> Policy {

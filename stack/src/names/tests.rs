@@ -78,8 +78,7 @@ impl World {
         };
         let listen = Listen {
             local,
-            backlog: None,
-            options: Default::default(),
+            ..Listen::default()
         };
         let Ok(Reply::Listener { listener, .. }) = server.user_calls(now, Call::Listen(listen))
         else {

@@ -3,14 +3,15 @@
 //! `tcp` and `udp` own one each. Tables hash with a secret key, so nobody outside can make entries
 //! collide (BAD-58). Nothing here walks anything, and no order of a table is ever seen.
 
-use core::hash::{Hash, Hasher};
+use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hash, Hasher};
 use core::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
 use crate::base::keyed::{Keyed, KeyedMap};
 use crate::base::{Key, Random};
-use crate::call::{Families, Local};
+use crate::call::{Families, Local, ReusePort};
 
 /// The two ends of a connection.
 ///
@@ -97,32 +98,57 @@ enum Place {
     Wildcard(Family),
 }
 
+/// Who is bound at a place.
+#[derive(Clone, Debug)]
+enum Owners {
+    /// One that has it for itself.
+    One(Key),
+    /// Some that share it, in the order in which they came; never empty.
+    Several(Vec<Key>),
+}
+
 /// How many bindings a port has, by what a second one could conflict with.
 #[derive(Clone, Copy, Debug, Default)]
 struct PortUse {
-    addresses_v4: u32,
-    addresses_v6: u32,
+    addresses_v4: AddressUse,
+    addresses_v6: AddressUse,
     wildcards: u32,
 }
 
+/// Bindings to addresses of one family.
+#[derive(Clone, Copy, Debug, Default)]
+struct AddressUse {
+    all: u32,
+    /// Those of them that do not share.
+    alone: u32,
+}
+
 impl PortUse {
-    fn addresses(&mut self, family: Family) -> &mut u32 {
+    const fn addresses(&self, family: Family) -> AddressUse {
         match family {
-            Family::V4 => &mut self.addresses_v4,
-            Family::V6 => &mut self.addresses_v6,
+            Family::V4 => self.addresses_v4,
+            Family::V6 => self.addresses_v6,
         }
     }
 
-    /// The count that a binding at `place` is part of.
-    fn count(&mut self, place: Place) -> &mut u32 {
-        match place {
-            Place::Address(address) => self.addresses(Family::of(address)),
-            Place::Wildcard(_) => &mut self.wildcards,
+    /// Changes the counts that a binding at `place` is part of.
+    fn count(&mut self, place: Place, reuse: ReusePort, change: impl Fn(&mut u32)) {
+        let address = match place {
+            Place::Wildcard(_) => return change(&mut self.wildcards),
+            Place::Address(address) => address,
+        };
+        let addresses = match Family::of(address) {
+            Family::V4 => &mut self.addresses_v4,
+            Family::V6 => &mut self.addresses_v6,
+        };
+        change(&mut addresses.all);
+        if reuse == ReusePort::No {
+            change(&mut addresses.alone);
         }
     }
 
     const fn is_unused(&self) -> bool {
-        self.addresses_v4 == 0 && self.addresses_v6 == 0 && self.wildcards == 0
+        self.addresses_v4.all == 0 && self.addresses_v6.all == 0 && self.wildcards == 0
     }
 }
 
@@ -130,8 +156,10 @@ impl PortUse {
 #[derive(Clone, Debug)]
 pub struct Demux {
     connected: KeyedMap<FourTuple, Key>,
-    bound: KeyedMap<(Place, u16), Key>,
+    bound: KeyedMap<(Place, u16), Owners>,
     ports: KeyedMap<u16, PortUse>,
+    /// Chooses among those who share a port.
+    hash: Keyed,
 }
 
 impl Demux {
@@ -142,6 +170,7 @@ impl Demux {
             connected: KeyedMap::with_hasher(hash),
             bound: KeyedMap::with_hasher(hash),
             ports: KeyedMap::with_hasher(hash),
+            hash: Keyed::new(random.key()),
         }
     }
 
@@ -182,25 +211,60 @@ impl Demux {
     /// An overlapping binding has the port (the rules of Linux: a wildcard overlaps everything of
     /// its families, an address overlaps itself).
     pub fn bind(&mut self, local: Local, key: Key) -> Result<(), InUse> {
-        if self.conflicts(&local) {
+        self.bind_as(local, key, ReusePort::No)
+    }
+
+    /// As [`bind`](Self::bind), beside others if all of them say [`ReusePort::Yes`].
+    ///
+    /// # Errors
+    ///
+    /// An overlapping binding has the port, and this one or that one does not share it.
+    pub fn bind_as(&mut self, local: Local, key: Key, reuse: ReusePort) -> Result<(), InUse> {
+        if self.conflicts_as(&local, reuse) {
             return Err(InUse);
         }
         for place in places(&local) {
-            self.bound.insert((place, local.port), key);
-            *self.ports.entry(local.port).or_default().count(place) += 1;
+            match (self.bound.get_mut(&(place, local.port)), reuse) {
+                (Some(Owners::Several(keys)), ReusePort::Yes) => keys.push(key),
+                (_, ReusePort::Yes) => {
+                    let owners = Owners::Several(Vec::from([key]));
+                    self.bound.insert((place, local.port), owners);
+                }
+                (_, ReusePort::No) => {
+                    self.bound.insert((place, local.port), Owners::One(key));
+                }
+            }
+            let port = self.ports.entry(local.port).or_default();
+            port.count(place, reuse, |count| *count += 1);
         }
         Ok(())
     }
 
-    /// Takes back what [`bind`](Self::bind) gave to `key`.
+    /// Takes back what [`bind`](Self::bind) or [`bind_as`](Self::bind_as) gave to `key`.
     pub fn unbind(&mut self, local: &Local, key: Key) {
         for place in places(local) {
-            if self.bound.get(&(place, local.port)) != Some(&key) {
-                continue;
+            let reuse = match self.bound.get_mut(&(place, local.port)) {
+                Some(Owners::One(owner)) if *owner == key => ReusePort::No,
+                Some(Owners::Several(keys)) => {
+                    let Some(index) = keys.iter().position(|owner| *owner == key) else {
+                        continue;
+                    };
+                    // As in Linux the last one takes the place that is free, so that few flows
+                    // come to another owner.
+                    keys.swap_remove(index);
+                    ReusePort::Yes
+                }
+                Some(Owners::One(_)) | None => continue,
+            };
+            let is_free = match self.bound.get(&(place, local.port)) {
+                Some(Owners::Several(keys)) => keys.is_empty(),
+                Some(Owners::One(_)) | None => true,
+            };
+            if is_free {
+                self.bound.remove(&(place, local.port));
             }
-            self.bound.remove(&(place, local.port));
             if let Some(port) = self.ports.get_mut(&local.port) {
-                *port.count(place) -= 1;
+                port.count(place, reuse, |count| *count -= 1);
                 if port.is_unused() {
                     self.ports.remove(&local.port);
                 }
@@ -210,16 +274,32 @@ impl Demux {
 
     /// Whether [`bind`](Self::bind) would fail.
     pub fn conflicts(&self, local: &Local) -> bool {
-        let Some(mut port) = self.ports.get(&local.port).copied() else {
+        self.conflicts_as(local, ReusePort::No)
+    }
+
+    /// Whether [`bind_as`](Self::bind_as) would fail.
+    pub fn conflicts_as(&self, local: &Local, reuse: ReusePort) -> bool {
+        let Some(port) = self.ports.get(&local.port) else {
             return false;
         };
-        let taken = |place| self.bound.contains_key(&(place, local.port));
+        // Those who share are only in the way of one who does not.
+        let taken = |place| match self.bound.get(&(place, local.port)) {
+            Some(Owners::One(_)) => true,
+            Some(Owners::Several(_)) => reuse == ReusePort::No,
+            None => false,
+        };
         match local.address {
             Some(address) => {
                 taken(Place::Address(address)) || taken(Place::Wildcard(Family::of(address)))
             }
-            None => Family::covered_by(local.families)
-                .any(|family| *port.addresses(family) > 0 || taken(Place::Wildcard(family))),
+            None => Family::covered_by(local.families).any(|family| {
+                let addresses = port.addresses(family);
+                let in_the_way = match reuse {
+                    ReusePort::No => addresses.all,
+                    ReusePort::Yes => addresses.alone,
+                };
+                in_the_way > 0 || taken(Place::Wildcard(family))
+            }),
         }
     }
 
@@ -228,8 +308,30 @@ impl Demux {
         self.ports.contains_key(&port)
     }
 
-    /// Who is bound to `local`: to exactly this address first, then to a wildcard of its family.
+    /// Who is bound to `local`: to exactly this address first, then to a wildcard of its family. Of
+    /// several who share it the one that came first.
     pub fn bound(&self, local: SocketAddr) -> Option<Key> {
+        match self.owners(local)? {
+            Owners::One(key) => Some(*key),
+            Owners::Several(keys) => keys.first().copied(),
+        }
+    }
+
+    /// Who gets what comes on this flow: as [`bound`](Self::bound), but of several who share the
+    /// place always the same one for a flow, and another one for others.
+    pub fn bound_for(&self, flow: &FourTuple) -> Option<Key> {
+        match self.owners(flow.local)? {
+            Owners::One(key) => Some(*key),
+            Owners::Several(keys) => {
+                // The upper half of the hash, scaled to the number of owners.
+                let chance = self.hash.hash_one(flow) >> 32;
+                let index = (chance * keys.len() as u64) >> 32;
+                keys.get(index as usize).copied()
+            }
+        }
+    }
+
+    fn owners(&self, local: SocketAddr) -> Option<&Owners> {
         let (address, port) = (local.ip(), local.port());
         self.bound
             .get(&(Place::Address(address), port))
@@ -237,7 +339,6 @@ impl Demux {
                 self.bound
                     .get(&(Place::Wildcard(Family::of(address)), port))
             })
-            .copied()
     }
 }
 

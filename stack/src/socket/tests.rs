@@ -5,7 +5,7 @@ use std::vec::Vec;
 use super::ports;
 use super::{Demux, FourTuple};
 use crate::base::{Key, Random, Table};
-use crate::call::{Families, Local};
+use crate::call::{Families, Local, ReusePort};
 
 fn keys<const N: usize>() -> [Key; N] {
     let mut table = Table::new();
@@ -290,4 +290,91 @@ fn random_binds_agree_with_a_plain_list() {
             }
         }
     }
+}
+
+#[test]
+fn a_port_is_shared_only_if_all_say_so() {
+    let forms = [
+        wild(Families::Both),
+        wild(Families::V4),
+        wild(Families::V6),
+        at("127.0.0.1"),
+        at("::1"),
+    ];
+    let [first, second] = keys();
+    for one in forms {
+        for other in forms {
+            let outcome = |first_says, second_says| {
+                let mut demux = Demux::new(&mut Random::new([1; 32]));
+                demux.bind_as(one, first, first_says).unwrap();
+                demux.bind_as(other, second, second_says).is_ok()
+            };
+            let alone = outcome(ReusePort::No, ReusePort::No);
+            assert!(
+                outcome(ReusePort::Yes, ReusePort::Yes),
+                "{one:?}, {other:?}"
+            );
+            assert_eq!(outcome(ReusePort::Yes, ReusePort::No), alone);
+            assert_eq!(outcome(ReusePort::No, ReusePort::Yes), alone);
+        }
+    }
+}
+
+#[test]
+fn flows_spread_over_those_who_share_and_each_keeps_its_owner() {
+    let owners: [Key; 4] = keys();
+    let mut demux = Demux::new(&mut Random::new([2; 32]));
+    for key in owners {
+        demux.bind_as(at("192.0.2.2"), key, ReusePort::Yes).unwrap();
+    }
+    let flow = |port: u16| FourTuple {
+        local: "192.0.2.2:80".parse().unwrap(),
+        remote: SocketAddr::new([192, 0, 2, 1].into(), port),
+    };
+    let before: Vec<Key> = (0..4_000)
+        .map(|port| demux.bound_for(&flow(port)).unwrap())
+        .collect();
+    for owner in owners {
+        let share = before.iter().filter(|key| **key == owner).count();
+        // A thousand expected, 27 the standard deviation.
+        assert!((870..1_130).contains(&share), "{share}");
+    }
+    assert_eq!(
+        demux.bound_for(&flow(7)),
+        Some(before[7]),
+        "it is always the same"
+    );
+    demux.unbind(&at("192.0.2.2"), owners[1]);
+    for (port, was) in before.iter().enumerate() {
+        let now = demux.bound_for(&flow(port as u16)).unwrap();
+        assert_ne!(now, owners[1], "{port} was of {was:?}");
+    }
+    for key in [owners[0], owners[2], owners[3]] {
+        demux.unbind(&at("192.0.2.2"), key);
+    }
+    assert_eq!(demux.bound_for(&flow(7)), None);
+    demux.bind(at("192.0.2.2"), owners[0]).unwrap();
+}
+
+#[test]
+fn sharing_an_address_does_not_disturb_the_wildcard_that_shares_too() {
+    let [wildcard, exact] = keys();
+    let mut demux = Demux::new(&mut Random::new([2; 32]));
+    demux
+        .bind_as(wild(Families::Both), wildcard, ReusePort::Yes)
+        .unwrap();
+    demux
+        .bind_as(at("192.0.2.2"), exact, ReusePort::Yes)
+        .unwrap();
+    let flow = |local: &str| FourTuple {
+        local: local.parse().unwrap(),
+        remote: "192.0.2.1:1024".parse().unwrap(),
+    };
+    assert_eq!(demux.bound_for(&flow("192.0.2.2:80")), Some(exact));
+    assert_eq!(demux.bound_for(&flow("192.0.2.3:80")), Some(wildcard));
+    demux.unbind(&wild(Families::Both), wildcard);
+    assert!(demux.conflicts(&wild(Families::V4)));
+    assert!(!demux.conflicts(&wild(Families::V6)));
+    demux.unbind(&at("192.0.2.2"), exact);
+    assert!(!demux.is_bound(80));
 }

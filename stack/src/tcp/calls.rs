@@ -122,7 +122,7 @@ impl Tcp {
             call.local.port
         };
         let local = with_port(port);
-        if self.demux.conflicts(&local) {
+        if self.demux.conflicts_as(&local, call.reuse_port) {
             return Err(CallRefused::AddressInUse);
         }
         let most = usize::try_from(cx.config.backlog_segments_max).unwrap_or(usize::MAX);
@@ -132,7 +132,7 @@ impl Tcp {
             .listeners
             .insert_with(|key| Listener::new(ListenerId(key), local, settings, backlog));
         // Free: looked at above.
-        let _ = self.demux.bind(local, key);
+        let _ = self.demux.bind_as(local, key, call.reuse_port);
         Ok((ListenerId(key), port))
     }
 

@@ -170,7 +170,7 @@ impl Tcp {
         path: PathTo,
         iss_least: Option<SeqNumber>,
     ) {
-        let step = match self.demux.bound(segment.tuple.local) {
+        let step = match self.demux.bound_for(&segment.tuple) {
             Some(listener) => {
                 self.listener_arrives(cx, ListenerId(listener), segment, path, iss_least)
             }

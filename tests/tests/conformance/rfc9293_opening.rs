@@ -196,8 +196,7 @@ fn rfc9293_must_41_a_second_listener_on_a_port_is_refused_and_disturbs_nobody() 
             port: PORT,
             ..Local::default()
         },
-        backlog: None,
-        options: ConnectionOptions::default(),
+        ..Listen::default()
     }));
     assert_eq!(refused, Err(CallRefused::AddressInUse));
     scene.data(&mut flow, b"still here");

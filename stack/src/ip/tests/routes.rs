@@ -297,7 +297,77 @@ fn destinations_are_sorted_by_what_we_can_reach() {
     assert_eq!(list, expected);
     let mut rows = source_address::DEFAULT_POLICIES;
     rows[2].precedence = 100;
-    host.ip.set_policies(PolicyTable::new(&rows));
+    host.ip.set_policies(&rows).unwrap();
     host.ip.sort_destinations(&mut list);
     assert_eq!(list[..3], ["127.0.0.1", "192.0.2.8", "2001:db8::8"].map(ip));
+}
+
+#[test]
+fn a_route_that_was_added_can_be_removed_and_the_network_of_an_address_stays() {
+    let mut host = Host::new();
+    let far = ip("198.51.100.7");
+    let route = Route {
+        destination: ip("198.51.100.0"),
+        prefix_bits: 24,
+        source: None,
+    };
+    host.ip.add_route(route).unwrap();
+    assert!(host.ip.route(far, None).is_ok());
+    host.ip.remove_route(far, 24).unwrap();
+    assert_eq!(host.ip.route(far, None), Err(CallRefused::NoRoute));
+    assert_eq!(host.ip.remove_route(far, 24), Err(CallRefused::NoSuchEntry));
+    assert_eq!(host.ip.remove_route(far, 33), Err(CallRefused::Invalid));
+    // The network of 192.0.2.1/24 is there because of the address, added route or not.
+    let near = ip("192.0.2.0");
+    assert_eq!(
+        host.ip.remove_route(near, 24),
+        Err(CallRefused::NoSuchEntry)
+    );
+    host.ip
+        .add_route(Route {
+            destination: near,
+            ..route
+        })
+        .unwrap();
+    host.ip.remove_route(near, 24).unwrap();
+    assert!(host.ip.route(ip("192.0.2.9"), None).is_ok());
+}
+
+#[test]
+fn routes_that_were_removed_make_room_for_others() {
+    let config = Config {
+        routes_max: 2,
+        ..Config::default()
+    };
+    let mut host = Host::with(config);
+    let route = |third| Route {
+        destination: IpAddr::from([198, 51, third, 0]),
+        prefix_bits: 24,
+        source: None,
+    };
+    for third in 0..10 {
+        host.ip.add_route(route(third)).unwrap();
+        host.ip.add_route(route(third + 10)).unwrap();
+        assert_eq!(host.ip.add_route(route(30)), Err(CallRefused::LimitReached));
+        host.ip.remove_route(route(third).destination, 24).unwrap();
+        host.ip
+            .remove_route(route(third + 10).destination, 24)
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_policy_table_that_makes_no_sense_is_refused() {
+    let mut host = Host::new();
+    let row = source_address::DEFAULT_POLICIES[0];
+    assert!(host.ip.set_policies(&[row; 256]).is_ok());
+    assert_eq!(
+        host.ip.set_policies(&[row; 257]),
+        Err(CallRefused::LimitReached)
+    );
+    let too_long = source_address::Policy {
+        prefix_bits: 129,
+        ..row
+    };
+    assert_eq!(host.ip.set_policies(&[too_long]), Err(CallRefused::Invalid));
 }

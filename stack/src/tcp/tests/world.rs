@@ -118,6 +118,7 @@ impl World {
             },
             backlog,
             options,
+            ..Listen::default()
         };
         it.tcp.listen(&mut it.around.at(self.now), &call).unwrap().0
     }
