@@ -44,6 +44,8 @@ pub mod cancel;
 mod channel;
 pub mod conn;
 mod conn_io;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod deadline;
 pub mod device;
 mod dial;
