@@ -11,6 +11,7 @@ pub mod expect;
 pub mod host;
 pub mod ledger;
 pub mod link;
+pub mod lossy_device;
 pub mod namespace_net;
 pub mod scene;
 pub mod seen;

@@ -173,11 +173,7 @@ pub fn run_with(
     options: impl FnOnce() -> NetOptions + Send + 'static,
     test: impl FnOnce(&World) + Send + 'static,
 ) {
-    let outcome = within(TEST_LIMIT, move || {
-        match enter_own_network() {
-            Ok(_) => {}
-            Err(error) => return Err(error),
-        }
+    in_own_network(name, launcher, move || {
         match World::new(family, options()) {
             Ok(world) => test(&world),
             Err(error) if error.lacks_right() || matches!(error, TunError::NodeMissing(_)) => {
@@ -185,6 +181,23 @@ pub fn run_with(
             }
             Err(error) => panic!("{error}"),
         }
+    });
+}
+
+/// Runs `test` in a new network namespace with nothing but `lo`. Where that is not allowed it says
+/// `SKIPPED:` and why. `name` and `launcher` are as for [`run`].
+///
+/// # Panics
+///
+/// If the test does, or if it does not end in time.
+pub fn in_own_network(
+    name: &'static str,
+    launcher: &'static str,
+    test: impl FnOnce() + Send + 'static,
+) {
+    let outcome = within(TEST_LIMIT, move || {
+        enter_own_network()?;
+        test();
         Ok(())
     });
     match outcome {

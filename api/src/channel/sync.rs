@@ -4,10 +4,30 @@
 //! the same files against another module of this name (`schedules/sync.rs`), whose locks belong to
 //! a scheduler that tries many interleavings and whose time is a number.
 
-pub(crate) use parking_lot::{Mutex, MutexGuard};
+#[cfg(not(feature = "contract"))]
+pub(crate) use parking_lot::Mutex;
+pub(crate) use parking_lot::MutexGuard;
 pub(crate) use std::sync::Arc;
 
 use crate::deadline::Deadline;
+
+/// `parking_lot`'s, where the tests of the contract may put a bad scheduler in front.
+#[cfg(feature = "contract")]
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(parking_lot::Mutex<T>);
+
+#[cfg(feature = "contract")]
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(parking_lot::Mutex::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        crate::contract::disturb::point();
+        self.0.lock()
+    }
+}
 
 /// True once `deadline` has come.
 pub(crate) fn has_passed(deadline: Deadline) -> bool {

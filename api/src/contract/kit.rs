@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::disturb::Disturbed;
 use super::report::{Breach, Outcome, Report};
 use super::{MakeError, Nets, closing, deadlines, dialing, exchange, halves, listening, tcp, udp};
 use crate::OpError;
@@ -102,6 +103,19 @@ impl Pair {
     #[must_use]
     pub fn stop_with(mut self, stop: impl FnOnce() + Send + 'static) -> Self {
         self.stop = Some(Box::new(stop));
+        self
+    }
+
+    /// The same pair, with every call on it preceded and followed by whatever the
+    /// [`Disturbance`](super::Disturbance) that goes on has for it.
+    #[must_use]
+    pub fn disturbed(mut self) -> Self {
+        self.here = Arc::new(Disturbed(Arc::clone(&self.here)));
+        self.there = Arc::new(Disturbed(Arc::clone(&self.there)));
+        self.halves = self
+            .halves
+            .take()
+            .map(|halves| halves.map(|half| Arc::new(Disturbed(half)) as Arc<dyn HalfClose>));
         self
     }
 

@@ -33,6 +33,7 @@ mod background;
 mod closing;
 mod deadlines;
 mod dialing;
+pub(crate) mod disturb;
 mod exchange;
 mod halves;
 mod kit;
@@ -43,6 +44,7 @@ mod say;
 mod tcp;
 mod udp;
 
+pub use disturb::Disturbance;
 pub use kit::{Ability, HalfClose, Kit, Pair, Promise};
 pub use nets::Nets;
 pub use report::{Breach, Outcome, Report};
