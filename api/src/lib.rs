@@ -61,6 +61,7 @@ pub mod lookup;
 pub mod net;
 pub mod options;
 pub mod packet_conn;
+pub mod resolver;
 pub mod udp;
 
 pub use address::{
