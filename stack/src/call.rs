@@ -34,6 +34,8 @@ ids! {
     RawId;
     /// Names a look-up of a host name.
     LookupId;
+    /// Names a resolver besides the stack's own.
+    ResolverId;
 }
 
 /// Which families a wildcard covers.
@@ -177,6 +179,8 @@ pub struct LookUp {
     pub name: String,
     /// What is asked about it.
     pub question: Question,
+    /// By whose settings; `None` is the stack's own, of [`Call::SetResolver`].
+    pub resolver: Option<ResolverId>,
 }
 
 impl LookUp {
@@ -185,7 +189,15 @@ impl LookUp {
         Self {
             name: name.into(),
             question,
+            resolver: None,
         }
+    }
+
+    /// The same, asked by the settings of `resolver`.
+    #[must_use]
+    pub fn asking(mut self, resolver: ResolverId) -> Self {
+        self.resolver = Some(resolver);
+        self
     }
 
     /// The addresses of `name`.
@@ -329,8 +341,12 @@ pub enum Call {
     SetPolicies(Vec<Policy>),
     /// Changes the device's MTU, in octets.
     SetMtu(u16),
-    /// Replaces the resolver's settings.
+    /// Replaces the settings of the stack's own resolver.
     SetResolver(ResolverSettings),
+    /// Adds a resolver with settings of its own. [`Reply::Resolver`].
+    AddResolver(ResolverSettings),
+    /// Ends it; look-ups that go on keep its settings. [`Reply::Done`].
+    RemoveResolver(ResolverId),
 
     /// OPEN, active. [`Reply::Connection`], then `Established` or `Failed`.
     OpenConnection(OpenConnection),
@@ -518,6 +534,8 @@ pub enum Reply {
     Datagram(Option<ReceivedDatagram>),
     /// A look-up goes on.
     Lookup(LookupId),
+    /// A resolver exists.
+    Resolver(ResolverId),
 }
 
 /// A connection taken from the accept queue.

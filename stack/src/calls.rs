@@ -42,6 +42,11 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
         Call::SetPolicies(policies) => ip.set_policies(&policies).map(done),
         Call::SetMtu(mtu_octets) => ip.set_mtu(mtu_octets).map(done),
         Call::SetResolver(settings) => dns.set(&settings, cx.config).map(done),
+        Call::AddResolver(settings) => dns.add(&settings, cx.config).map(Reply::Resolver),
+        Call::RemoveResolver(resolver) => {
+            dns.remove(resolver);
+            Ok(Reply::Done)
+        }
 
         Call::OpenConnection(call) => open_connection(protocols, cx, &call),
         Call::Listen(call) => {

@@ -209,6 +209,8 @@ limits! {
     dns_edns_octets = 1_232, 512..=4_096, "RFC 6891 §6.2.3";
     /// Replies with a wrong id before a query moves to TCP.
     dns_forged_replies_max = 10, 1..=1_000, "RFC 5452 §9.3, BAD-35";
+    /// Resolvers with settings of their own, besides the stack's.
+    dns_resolvers_max = 64, 0..=65_536, "design §6";
     /// Queries that wait for replies on one connection to a server.
     dns_stream_queries_max = 64, 1..=4_096, "RFC 7766 §6.2.1.1";
     /// How long a connection to a server stays open without a query.

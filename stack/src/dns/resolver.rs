@@ -17,7 +17,9 @@ use super::search::{Candidates, Plan, plan};
 use super::server::Settings;
 use crate::base::deadlines::Deadlines;
 use crate::base::{Instant, Table};
-use crate::call::{CallRefused, Families, LookUp, LookupId, Question, ResolverSettings};
+use crate::call::{
+    CallRefused, Families, LookUp, LookupId, Question, ResolverId, ResolverSettings,
+};
 use crate::config::Config;
 use crate::context::Context;
 use crate::discard::Discard;
@@ -45,6 +47,8 @@ struct Manner {
 #[derive(Clone, Debug)]
 pub struct Dns {
     settings: Arc<Settings>,
+    /// Those of other resolvers: at most `dns_resolvers_max`.
+    others: Table<Arc<Settings>>,
     /// At most `lookups_max`, together with `answers`.
     lookups: Table<Lookup>,
     /// At most two for each look-up.
@@ -63,6 +67,7 @@ impl Dns {
     pub fn new(config: &Config) -> Self {
         Self {
             settings: Arc::new(Settings::new(config)),
+            others: Table::new(),
             lookups: Table::new(),
             exchanges: Table::new(),
             unsent: BTreeMap::new(),
@@ -84,12 +89,44 @@ impl Dns {
         Ok(())
     }
 
+    /// Adds a resolver with settings of its own, for look-ups that name it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set`](Self::set), and `LimitReached` if there are `dns_resolvers_max`.
+    pub fn add(
+        &mut self,
+        settings: &ResolverSettings,
+        config: &Config,
+    ) -> Result<ResolverId, CallRefused> {
+        if self.others.len() as u64 >= config.dns_resolvers_max {
+            return Err(CallRefused::LimitReached);
+        }
+        let settings = Arc::new(Settings::read(settings, config)?);
+        Ok(ResolverId(self.others.insert(settings)))
+    }
+
+    /// Ends a resolver. Look-ups that go on keep its settings.
+    pub fn remove(&mut self, resolver: ResolverId) {
+        self.others.remove(resolver.0);
+    }
+
+    /// Whose settings a look-up goes by.
+    fn settings_of(&self, resolver: Option<ResolverId>) -> Result<Arc<Settings>, CallRefused> {
+        let settings = match resolver {
+            None => Some(&self.settings),
+            Some(resolver) => self.others.get(resolver.0),
+        };
+        settings.cloned().ok_or(CallRefused::NoSuchEntry)
+    }
+
     /// Begins a look-up. Its answer comes from [`next_answer`](Self::next_answer): at once for
     /// literals, the hosts file, special names and what is no name.
     ///
     /// # Errors
     ///
-    /// `LimitReached` if `lookups_max` go on or have answers that nobody took.
+    /// `LimitReached` if `lookups_max` go on or have answers that nobody took, `NoSuchEntry` if it
+    /// names a resolver that there is not.
     pub fn look_up(
         &mut self,
         cx: &mut Context<'_>,
@@ -101,7 +138,8 @@ impl Dns {
         let Question::Addresses(families) = call.question else {
             return Err(CallRefused::Invalid);
         };
-        match plan(&self.settings, &call.name, families) {
+        let settings = self.settings_of(call.resolver)?;
+        match plan(&settings, &call.name, families) {
             Plan::Answer(result) => {
                 let lookup = self.name_without_lookup(families);
                 self.answers.push_back(LookedUp {
@@ -113,7 +151,6 @@ impl Dns {
                 Ok(lookup)
             }
             Plan::Ask(candidates) => {
-                let settings = Arc::clone(&self.settings);
                 let lookup = Lookup::new(settings, families, candidates);
                 let id = LookupId(self.lookups.insert(lookup));
                 self.ask_for_candidate(cx, id);

@@ -11,7 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::{Dns, ExchangeId, Transmit, Transport};
 use crate::base::{Duration, Instant};
-use crate::call::{CallRefused, Families, LookUp, LookupId, ResolverSettings};
+use crate::call::{CallRefused, Families, LookUp, LookupId, ResolverId, ResolverSettings};
 use crate::config::Config;
 use crate::context::Surroundings;
 use crate::discard::Discard;
@@ -23,6 +23,7 @@ mod aliases;
 mod fuzz;
 mod hostile;
 mod names;
+mod resolvers;
 mod retry;
 mod stream;
 
