@@ -4,6 +4,9 @@
 //! tail of the connection's channel; the way in ends here: `read` copies out of slices of what the
 //! device received. What a call means is the contract of the channel, or of the kernel's sockets.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,9 @@
 //! payload without an IP header; the stack writes the header, and for ICMPv6 the checksum. (Go's
 //! `Read` on `ip4` keeps the header, its `ReadFrom` strips it; here neither shows it.)
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 

@@ -51,6 +51,8 @@ pub mod device;
 mod dial;
 mod driver;
 pub mod error;
+#[cfg(feature = "async")]
+pub mod future;
 pub mod hardware_addr;
 pub mod host;
 pub mod ip;

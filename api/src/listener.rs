@@ -3,6 +3,9 @@
 //! The wildcard rules are Linux's (go-net §1.5): an empty host, 0.0.0.0 and `::` under `tcp` all
 //! listen on both families. Connections that are aborted before they are accepted never show.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;

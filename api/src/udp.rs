@@ -3,6 +3,9 @@
 //! `dial.rs` and `packet_conn.rs` make them. There is no `std::io::Read` here: an empty datagram
 //! reads as 0 octets, which generic code takes for the end of a stream.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

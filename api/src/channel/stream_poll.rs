@@ -11,12 +11,12 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 
 use super::failure::Failure;
-use super::stream::{Direction, Handle, Phase, State, Stream, Which};
-use super::stream_read::{check_read, copy, take_slice};
+use super::stream::{State, Stream, Which};
+use super::stream_read::{Taken, check_read, copy, take_slice};
 use super::stream_write::{
     OWN_SLICE_OCTETS_MIN, SLICE_OCTETS_MAX, append_small, check_write, push_slice,
 };
-use super::sync::{MutexGuard, has_passed};
+use super::sync::MutexGuard;
 use super::waiters::{Seat, Woken};
 use crate::deadline::Deadline;
 
@@ -26,7 +26,8 @@ use crate::deadline::Deadline;
 pub(crate) struct Writing {
     /// Octets that were taken.
     pub(crate) written: usize,
-    has_turn: bool,
+    /// It has the writer's turn.
+    pub(crate) has_turn: bool,
 }
 
 /// What is written.
@@ -39,6 +40,15 @@ pub(crate) enum Text<'a> {
 }
 
 impl Text<'_> {
+    /// All of it.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(octets) => octets,
+            Self::Shared(octets) => octets,
+        }
+    }
+
     fn len(self) -> usize {
         match self {
             Self::Borrowed(octets) => octets.len(),
@@ -72,9 +82,20 @@ impl Stream {
         seat: &mut Seat,
         octets: &mut [u8],
     ) -> Poll<Result<usize, Failure>> {
-        match ready!(self.poll_readable(cx, seat, octets.len()))? {
-            Some(state) => Poll::Ready(Ok(self.take(state, octets.len()).copy_to(octets))),
-            None => Poll::Ready(Ok(0)),
+        let taken = ready!(self.poll_take(cx, seat, octets.len()))?;
+        Poll::Ready(Ok(taken.copy_to(octets)))
+    }
+
+    /// As [`poll_read`](Self::poll_read), as slices that are not copied; none at the end.
+    pub(crate) fn poll_take(
+        &self,
+        cx: &Context<'_>,
+        seat: &mut Seat,
+        octets_max: usize,
+    ) -> Poll<Result<Taken, Failure>> {
+        match ready!(self.poll_readable(cx, seat, octets_max))? {
+            Some(state) => Poll::Ready(Ok(self.take(state, octets_max))),
+            None => Poll::Ready(Ok(Taken::default())),
         }
     }
 
@@ -234,23 +255,6 @@ impl Stream {
         }
         self.unlock_and_call(state);
         Poll::Ready(Ok(room - left))
-    }
-
-    /// Ready once something can be written or something else is to be told.
-    pub(crate) fn poll_write_ready(&self, cx: &Context<'_>, seat: &mut Seat) -> Poll<()> {
-        let mut woken = Woken::default();
-        let mut state = self.state.lock();
-        // A failure is looked at without telling it.
-        let is_over = state.handle != Handle::Held
-            || has_passed(state.send.deadline)
-            || !matches!(state.phase, Phase::Opening | Phase::Open)
-            || state.write_direction != Direction::Open;
-        if is_over || (!state.send.turn_taken && self.room(&state) > 0) {
-            return Poll::Ready(());
-        }
-        state.send.waiters.sit(seat, cx, &mut woken);
-        self.unlock_and_call(state);
-        Poll::Pending
     }
 
     /// The writer goes away before its end: others may write, after what was taken.

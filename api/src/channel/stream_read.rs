@@ -18,16 +18,21 @@ const READ_SLICES_MAX: usize = 8;
 
 /// Slices taken out under the lock, to be copied outside it.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     slices: [Bytes; READ_SLICES_MAX],
     count: usize,
 }
 
 impl Taken {
+    /// The slices, oldest first.
+    pub(crate) fn slices(&self) -> impl Iterator<Item = &Bytes> {
+        self.slices.iter().take(self.count)
+    }
+
     /// Copies all of it to the beginning of `octets`; gives how many octets that are.
     pub(super) fn copy_to(&self, octets: &mut [u8]) -> usize {
         let mut filled = 0;
-        for slice in self.slices.iter().take(self.count) {
+        for slice in self.slices() {
             let end = filled + slice.len();
             if let Some(room) = octets.get_mut(filled..end) {
                 copy(room, slice);

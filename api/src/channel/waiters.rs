@@ -94,6 +94,11 @@ impl Waiters {
         if self.threads > 0 {
             threads.notify_all();
         }
+        self.wake_tasks(woken);
+    }
+
+    /// Wakes the tasks when `woken` is dropped.
+    pub(crate) fn wake_tasks(&mut self, woken: &mut Woken) {
         if let Some(waker) = self.slot.take() {
             woken.push(waker);
         }

@@ -3,6 +3,9 @@
 //! `udp.rs` makes a `UDPConn` of it. One call moves one datagram; one that is longer than the buffer
 //! is cut silently, as in Go.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 

@@ -3,6 +3,9 @@
 //! `listener.rs` of the crate makes a `TCPListener` of it. Handshakes that the peer aborted are
 //! skipped, never told to the user.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::fs;
 use std::net::SocketAddr;
 

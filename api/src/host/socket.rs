@@ -3,8 +3,11 @@
 //!
 //! Streams, listeners and UDP sockets are all made of one. It knows nothing of what is carried.
 
+#[cfg(feature = "async")]
+mod tasks;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -17,23 +20,26 @@ use crate::error::{Cause, Errno, SysCall};
 
 /// Which direction a call is of, hence which deadline holds for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     In,
     Out,
 }
 
 /// A socket, its deadlines and those who wait for it.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     /// Gone once it is closed. Whoever uses the descriptor holds a share of the lock, so that its
     /// number cannot come to mean another socket meanwhile.
-    descriptor: RwLock<Option<OwnedFd>>,
+    descriptor: RwLock<Option<Arc<OwnedFd>>>,
     /// Wakes those who wait in `poll`. Made when somebody first waits: most sockets of a busy server
     /// are always ready, and descriptors are few.
     bell: OnceLock<Bell>,
     state: Mutex<State>,
     /// Wakes writers that wait for their turn.
     turn: Condvar,
+    /// Those who wait without a thread.
+    #[cfg(feature = "async")]
+    tasks: tasks::Tasks,
 }
 
 #[derive(Debug)]
@@ -43,6 +49,8 @@ struct State {
     closed: bool,
     /// A stream is being written to; others wait, so that the octets of one call stay together.
     writing: bool,
+    /// A task waits for its turn to write.
+    turn_wanted: bool,
     /// How many wait in `poll`.
     waiters: usize,
     /// Grows each time that the bell is rung.
@@ -53,20 +61,23 @@ struct State {
 }
 
 impl Socket {
-    pub(super) const fn new(descriptor: OwnedFd) -> Self {
+    pub(super) fn new(descriptor: OwnedFd) -> Self {
         Self {
-            descriptor: RwLock::new(Some(descriptor)),
+            descriptor: RwLock::new(Some(Arc::new(descriptor))),
             bell: OnceLock::new(),
             state: Mutex::new(State {
                 deadline_in: Deadline::NONE,
                 deadline_out: Deadline::NONE,
                 closed: false,
                 writing: false,
+                turn_wanted: false,
                 waiters: 0,
                 rung: 0,
                 unaware: 0,
             }),
             turn: Condvar::new(),
+            #[cfg(feature = "async")]
+            tasks: tasks::Tasks::default(),
         }
     }
 
@@ -187,6 +198,9 @@ impl Socket {
             }
         }
         self.wake_all(&mut state);
+        drop(state);
+        #[cfg(feature = "async")]
+        self.tasks.wake_all();
         Ok(())
     }
 
@@ -200,7 +214,12 @@ impl Socket {
             state.closed = true;
             self.wake_all(&mut state);
         }
-        drop(self.descriptor.write().take());
+        #[cfg(feature = "async")]
+        self.tasks.wake_all();
+        let descriptor = self.descriptor.write().take();
+        #[cfg(feature = "async")]
+        self.tasks.close();
+        drop(descriptor);
         Ok(())
     }
 
@@ -235,6 +254,22 @@ impl Socket {
     }
 }
 
+impl Socket {
+    /// Gives the writer's turn up.
+    pub(super) fn end_turn(&self) {
+        let wanted = {
+            let mut state = self.state.lock();
+            state.writing = false;
+            std::mem::take(&mut state.turn_wanted)
+        };
+        self.turn.notify_one();
+        if wanted {
+            #[cfg(feature = "async")]
+            self.tasks.wake_writers();
+        }
+    }
+}
+
 impl State {
     const fn deadline(&self, way: Way) -> Deadline {
         match way {
@@ -260,8 +295,7 @@ pub(super) struct WriteTurn<'a>(&'a Socket);
 
 impl Drop for WriteTurn<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().writing = false;
-        self.0.turn.notify_one();
+        self.0.end_turn();
     }
 }
 

@@ -3,6 +3,9 @@
 //! `conn.rs` makes a `TCPConn` of it. All methods take `&self` and may be called from many threads;
 //! none of them reads ahead or keeps octets back.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};

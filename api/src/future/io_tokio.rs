@@ -1,0 +1,65 @@
+//! tokio's [`AsyncRead`] and [`AsyncWrite`] for connections and their halves.
+//!
+//! Shutting down is `close_write`; flushing does nothing, for nothing is held back. Only the traits
+//! are tokio's: no runtime of it is needed, and none is used.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TCPConn, WriteHalf};
+
+macro_rules! read_for {
+    ($($type:ty, $waiting:ident);*) => {$(
+        impl AsyncRead for $type {
+            fn poll_read(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                let Self { conn, $waiting: waiting, .. } = &mut *self;
+                conn.poll_read_buf(cx, waiting, buf).map_err(io::Error::from)
+            }
+        }
+    )*};
+}
+
+macro_rules! write_for {
+    ($($type:ty, $waiting:ident);*) => {$(
+        impl AsyncWrite for $type {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                octets: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_write_vectored(cx, &[IoSlice::new(octets)])
+            }
+
+            fn poll_write_vectored(
+                mut self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                pieces: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let Self { conn, $waiting: waiting, .. } = &mut *self;
+                conn.poll_write_some(cx, waiting, pieces).map_err(io::Error::from)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.close_write().map_err(io::Error::from))
+            }
+        }
+    )*};
+}
+
+read_for!(TCPConn, reading; ReadHalf<'_>, waiting; OwnedReadHalf, waiting);
+write_for!(TCPConn, writing; WriteHalf<'_>, waiting; OwnedWriteHalf, waiting);

@@ -1,0 +1,55 @@
+//! The same networks for tasks: connections, listeners, sockets, dial and look-ups as futures.
+//!
+//! The types are those of the crate with the same names, and convert both ways with `From`: a
+//! connection may be read by a thread and written by a task at the same time. There is no runtime
+//! here. Any executor will do; the features `tokio` and `futures-io` add their traits for reading
+//! and writing. Deadlines hold as for threads, and wake a task that waits.
+//!
+//! Cancelling is dropping. A dropped `read`, `accept` or `read_from` has taken nothing; a dropped
+//! [`Write`] says with [`Write::written`] what it has taken; a dropped dial leaves no connection
+//! behind, a dropped look-up no question.
+//!
+//! The `async` methods take `&self`, and any number of tasks may wait in them. The `poll_*` forms
+//! (and the traits that stand on them) have one place for each direction: as in tokio's types, only
+//! the task that polled last is woken. Reading and writing have a place each.
+//!
+//! ```
+//! # fn block_on<F: Future>(future: F) -> F::Output { async_io::block_on(future) }
+//! use sidestep::{Net, future};
+//!
+//! let (here, there) = Net::memory_pair()?;
+//! let listener = future::TCPListener::from(there.listen_tcp("tcp", Some(&":7000".parse()?))?);
+//! let conn = future::TCPConn::from(here.dial_tcp("tcp", None, &"192.0.2.2:7000".parse()?)?);
+//! block_on(async {
+//!     let accepted = listener.accept().await?;
+//!     conn.write(b"hello").await?;
+//!     let mut octets = [0; 5];
+//!     assert_eq!(accepted.read(&mut octets).await?, 5);
+//!     assert_eq!(&octets, b"hello");
+//!     Ok::<(), Box<dyn std::error::Error>>(())
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod any;
+mod ask;
+mod conn;
+mod halves;
+#[cfg(feature = "futures-io")]
+mod io_futures;
+#[cfg(feature = "tokio")]
+mod io_tokio;
+mod ip;
+mod listener;
+mod stack_socket;
+mod udp;
+pub(crate) mod waiting;
+mod write;
+
+pub use any::{AnyConn, AnyListener};
+pub use conn::TCPConn;
+pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
+pub use ip::IPConn;
+pub use listener::{Incoming, TCPListener};
+pub use udp::UDPConn;
+pub use write::Write;
