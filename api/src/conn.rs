@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sidestep_stack::call::{ConnectionId, ConnectionOptions, KeepAlive};
+use sidestep_stack::call::{ConnectionId, ConnectionOptions};
 use sidestep_stack::{Call, Reply};
 
 use crate::address::Network;
@@ -27,26 +27,11 @@ use crate::driver::request::Request;
 use crate::error::{Cause, Op, OpError, SysCall};
 use crate::host::HostStream;
 use crate::net::Shared;
+use crate::socket_options::KeepAliveConfig;
 use crate::{NetAddr, TCPAddr};
 
 /// The state of a connection in the terms of RFC 9293: see [`TCPConn::info`].
 pub use sidestep_stack::call::Status as TCPInfo;
-
-/// Silence before the first keep-alive probe, and between probes, unless set: as in Go.
-pub(crate) const KEEP_ALIVE: KeepAlive = KeepAlive {
-    idle: Duration::from_secs(15),
-    interval: Duration::from_secs(15),
-    probes_max: 9,
-};
-
-/// The settings that every connection of this crate begins with: no delay, keep-alive.
-pub(crate) fn default_options() -> ConnectionOptions {
-    ConnectionOptions {
-        no_delay: Some(true),
-        keep_alive: Some(Some(KEEP_ALIVE)),
-        ..ConnectionOptions::default()
-    }
-}
 
 /// A TCP connection. Clones are the same connection, which is closed when the last one is dropped.
 ///
@@ -415,32 +400,40 @@ impl TCPConn {
     #[doc(alias = "SetKeepAlive")]
     pub fn set_keep_alive(&self, keep_alive: bool) -> Result<(), OpError> {
         let options = ConnectionOptions {
-            keep_alive: Some(keep_alive.then_some(KEEP_ALIVE)),
+            keep_alive: Some(
+                keep_alive
+                    .then(KeepAliveConfig::default)
+                    .and_then(KeepAliveConfig::times),
+            ),
             ..ConnectionOptions::default()
         };
         self.set_options(options, |host| host.set_keep_alive(keep_alive))
     }
 
-    /// As [`set_keep_alive`](Self::set_keep_alive), with times of your own.
+    /// As [`set_keep_alive`](Self::set_keep_alive), with times of your own; a time or a count of zero
+    /// is the default.
     ///
     /// # Errors
     ///
     /// As for [`set_nodelay`](Self::set_nodelay).
     #[doc(alias = "SetKeepAliveConfig")]
-    #[doc(alias = "SetKeepAlivePeriod")]
-    pub fn set_keep_alive_config(&self, keep_alive: KeepAlive) -> Result<(), OpError> {
+    pub fn set_keep_alive_config(&self, config: impl Into<KeepAliveConfig>) -> Result<(), OpError> {
+        let config = config.into();
         let options = ConnectionOptions {
-            keep_alive: Some(Some(keep_alive)),
+            keep_alive: Some(config.times()),
             ..ConnectionOptions::default()
         };
-        self.set_options(options, |host| {
-            host.set_keep_alive(true)?;
-            host.set_keep_alive_times(
-                Some(keep_alive.idle),
-                Some(keep_alive.interval),
-                Some(keep_alive.probes_max),
-            )
-        })
+        self.set_options(options, |host| host.set_keep_alive_config(config))
+    }
+
+    /// Asks a peer that was silent for `idle`, and then nine times 15 s apart.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    #[doc(alias = "SetKeepAlivePeriod")]
+    pub fn set_keep_alive_period(&self, idle: Duration) -> Result<(), OpError> {
+        self.set_keep_alive_config(KeepAliveConfig::after(idle))
     }
 
     /// What `close` does with octets that were not delivered: `None`, which connections begin with,

@@ -58,12 +58,14 @@ pub mod host;
 pub mod ip;
 pub mod ip_ext;
 pub mod ip_net;
+pub mod listen_config;
 pub mod listener;
 pub mod lookup;
 pub mod net;
 pub mod options;
 pub mod packet_conn;
 pub mod resolver;
+pub mod socket_options;
 pub mod udp;
 
 pub use address::{
@@ -74,7 +76,10 @@ pub use any_conn::{AnyConn, Conn};
 pub use cancel::CancelToken;
 pub use conn::{TCPConn, TCPInfo};
 pub use deadline::Deadline;
-pub use dial::{dial, dial_timeout, listen, listen_packet, lookup_host, lookup_ip};
+pub use dial::{
+    Dialer, dial, dial_ip, dial_tcp, dial_timeout, dial_udp, listen, listen_ip, listen_packet,
+    listen_tcp, listen_udp, lookup_host, lookup_ip,
+};
 pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};
 pub use hardware_addr::{HardwareAddr, parse_mac};
 pub use ip::IPConn;
@@ -84,15 +89,19 @@ pub use ip_ext::{
     IPV6_LINK_LOCAL_ALL_ROUTERS, IPV6_LOOPBACK, IPV6_UNSPECIFIED, IPV6_ZERO, ipv4,
 };
 pub use ip_net::{IPMask, IPNet, MaskSize, cidr_mask, ipv4_mask, parse_cidr};
+pub use listen_config::ListenConfig;
 pub use listener::{AnyListener, Listener, TCPListener};
 pub use net::{Entered, Net, NetCounters};
 pub use options::{NetOptions, StartError};
 pub use packet_conn::{AnyPacketConn, PacketConn};
+pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
 pub use udp::UDPConn;
 
 /// The limits and defaults of the stack.
 pub use sidestep_stack::Config;
 /// When a silent peer is asked whether it is still there.
 pub use sidestep_stack::call::KeepAlive;
+/// A row of the table that chooses addresses (RFC 6724 §2.1).
+pub use sidestep_stack::call::Policy;
 /// How names are resolved.
 pub use sidestep_stack::call::ResolverSettings;

@@ -1,7 +1,7 @@
-//! Listeners: [`TCPListener`], the trait [`Listener`] and [`AnyListener`], and how they are made.
+//! Listeners: [`TCPListener`], the trait [`Listener`] and [`AnyListener`].
 //!
-//! The wildcard rules are Linux's (go-net §1.5): an empty host, 0.0.0.0 and `::` under `tcp` all
-//! listen on both families. Connections that are aborted before they are accepted never show.
+//! `listen_config.rs` makes them. Connections that are aborted before they are accepted never show,
+//! and what was accepted does not depend on the listener any more.
 
 #[cfg(feature = "async")]
 mod poll;
@@ -12,23 +12,21 @@ use std::sync::Arc;
 
 use sidestep_stack::call::{Families, Listen, Local};
 
+use crate::address;
 use crate::address::Network;
-use crate::address::{self, Purpose, Target};
 use crate::any_conn::AnyConn;
 use crate::channel::accept::Acceptor;
 use crate::channel::failure::Failure;
 use crate::channel::ticket;
-use crate::conn::{TCPConn, default_options};
+use crate::conn::TCPConn;
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::driver::request::{Arrival, Request};
 use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
 use crate::host::{self, HostListener};
+use crate::listen_config::ListenSettings;
 use crate::net::{Backend, Net, Shared};
 use crate::{NetAddr, TCPAddr};
-
-/// Connections that may wait to be accepted, as Linux's `somaxconn`.
-const BACKLOG: usize = 4_096;
 
 /// So many of them are taken from the stack before anybody asks, so that a busy `accept` need not
 /// wait for the packet thread.
@@ -290,59 +288,18 @@ impl From<TCPListener> for AnyListener {
 }
 
 impl Net {
-    /// Listens on `tcp`, `tcp4` or `tcp6` at `address`: `host:port`, where port 0 or none lets the
-    /// stack choose one, and an empty host, 0.0.0.0 or `::` means all addresses. A host that is a
-    /// name is looked up, and one of its addresses is used, IPv4 preferred.
-    ///
-    /// # Errors
-    ///
-    /// With op `listen`: an unknown network, an address that says nothing, `EADDRINUSE`,
-    /// `EADDRNOTAVAIL`, or what the look-up met.
-    #[doc(alias = "Listen")]
-    pub fn listen(&self, network: &str, address: &str) -> Result<AnyListener, OpError> {
-        let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
-        let parsed = Network::parse(network).map_err(failed)?;
-        let target = Target::parse(parsed, address, Purpose::Listen).map_err(failed)?;
-        if !matches!(parsed, Network::TCP(_)) {
-            return Err(unexpected_type(network, address));
-        }
-        let found = self.find(&target, Deadline::NONE).map_err(failed)?;
-        let one = target
-            .one_address(&found)
-            .map_err(|error| failed(error.into()))?;
-        let local = TCPAddr {
-            ip: one.as_ref().map(|(ip, _)| *ip),
-            port: target.port,
-            zone: one.map(|(_, zone)| zone).unwrap_or_default(),
-        };
-        self.listen_on(parsed, &local).map(AnyListener::TCP)
-    }
-
-    /// Listens on `tcp`, `tcp4` or `tcp6` at `local`; `None` is a port of the stack's choice on all
-    /// addresses.
-    ///
-    /// # Errors
-    ///
-    /// As for [`listen`](Self::listen).
-    #[doc(alias = "ListenTCP")]
-    pub fn listen_tcp(
+    /// Listens at `local`, as its options and settings say.
+    pub(crate) fn listen_on(
         &self,
-        network: &str,
-        local: Option<&TCPAddr>,
+        network: Network,
+        local: &TCPAddr,
+        settings: ListenSettings,
     ) -> Result<TCPListener, OpError> {
-        let parsed = Network::parse(network)
-            .map_err(|cause| OpError::new(Op::Listen, network.to_owned(), cause))?;
-        if !matches!(parsed, Network::TCP(_)) {
-            return Err(unknown_network(Op::Listen, network));
-        }
-        self.listen_on(parsed, local.unwrap_or(&TCPAddr::default()))
-    }
-
-    fn listen_on(&self, network: Network, local: &TCPAddr) -> Result<TCPListener, OpError> {
+        let ListenSettings { options, backlog } = settings;
         let shared = match &self.0 {
             Backend::Stack(shared) => shared,
             Backend::Host => {
-                return host::listen_tcp(network, local, Some(BACKLOG))
+                return host::listen_tcp_with(network, local, Some(backlog), options)
                     .map(|listener| TCPListener(Arc::new(Inner::Host(listener))));
             }
         };
@@ -358,14 +315,19 @@ impl Net {
             ));
         }
         let bound = address::local(network, local.ip, local.port);
-        let channel = Arc::new(Acceptor::new(ACCEPT_AHEAD, shared.attention()));
+        // What is taken ahead counts as waiting, too, so of a small backlog nothing is.
+        let ahead = if backlog > 2 * ACCEPT_AHEAD {
+            ACCEPT_AHEAD
+        } else {
+            0
+        };
+        let channel = Arc::new(Acceptor::new(ahead, shared.attention()));
         let (ticket, answer) = ticket::pair();
         let listen = Listen {
             local: bound,
-            // What is taken ahead counts as waiting, too.
-            backlog: Some(BACKLOG - ACCEPT_AHEAD),
-            options: default_options(),
-            ..Listen::default()
+            backlog: Some(backlog - ahead),
+            options: options.for_connection(),
+            reuse_port: options.reuse_port,
         };
         let port = shared
             .mailbox
@@ -400,22 +362,4 @@ pub(crate) fn shown_ip(local: &Local) -> IpAddr {
         (None, Families::V4) => Ipv4Addr::UNSPECIFIED.into(),
         (None, Families::Both | Families::V6) => Ipv6Addr::UNSPECIFIED.into(),
     }
-}
-
-/// The network is known, but nothing of this kind can be done on it.
-fn unexpected_type(network: &str, address: &str) -> OpError {
-    OpError::new(
-        Op::Listen,
-        network.to_owned(),
-        AddrError::new(AddrErrorKind::UnexpectedAddressType, address),
-    )
-}
-
-/// A typed call with the name of another network.
-pub(crate) fn unknown_network(op: Op, network: &str) -> OpError {
-    OpError::new(
-        op,
-        network.to_owned(),
-        crate::error::UnknownNetworkError(network.into()),
-    )
 }

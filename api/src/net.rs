@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 use sidestep_stack::Counters;
-use sidestep_stack::call::ResolverSettings;
+use sidestep_stack::call::{Policy, ResolverSettings};
 use sidestep_stack::{Call, CallRefused, Reply};
 
 use crate::channel::datagram::DatagramLimits;
@@ -259,6 +259,48 @@ impl Net {
     /// As for [`add_address`](Self::add_address).
     pub fn remove_address(&self, address: std::net::IpAddr) -> Result<(), Cause> {
         self.configure(Call::RemoveAddress(address))
+    }
+
+    /// Adds a route while the stack runs, or replaces the one with the same prefix: packets to the
+    /// network of `prefix_bits` around `destination` go to the device.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_address`](Self::add_address).
+    pub fn add_route(&self, destination: std::net::IpAddr, prefix_bits: u8) -> Result<(), Cause> {
+        self.configure(Call::AddRoute(sidestep_stack::call::Route {
+            destination,
+            prefix_bits,
+            source: None,
+        }))
+    }
+
+    /// Takes a route away that was added here or by [`NetOptions::route`]. The networks of the
+    /// stack's own addresses stay reachable.
+    ///
+    /// # Errors
+    ///
+    /// As for [`add_address`](Self::add_address); `EADDRNOTAVAIL` if there is no such route.
+    pub fn remove_route(
+        &self,
+        destination: std::net::IpAddr,
+        prefix_bits: u8,
+    ) -> Result<(), Cause> {
+        self.configure(Call::RemoveRoute {
+            destination,
+            prefix_bits,
+        })
+    }
+
+    /// Replaces the table that source addresses and the order of destinations follow (RFC 6724
+    /// §2.1). Of two rows with the same prefix the first one counts; at most 256 rows.
+    ///
+    /// # Errors
+    ///
+    /// `ENOBUFS` for too many rows, `EINVAL` for a prefix that is too long; otherwise as for
+    /// [`add_address`](Self::add_address).
+    pub fn set_policies(&self, policies: &[Policy]) -> Result<(), Cause> {
+        self.configure(Call::SetPolicies(policies.to_vec()))
     }
 
     /// Changes how names are resolved.

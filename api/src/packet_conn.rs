@@ -11,7 +11,7 @@ use bytes::Bytes;
 use sidestep_stack::call::{Families, ReceivedDatagram, SendDatagram};
 
 use crate::NetAddr;
-use crate::address::{Network, Purpose, Target};
+use crate::address::Network;
 use crate::channel::datagram::DatagramChannel;
 use crate::channel::failure::Failure;
 use crate::channel::stream::Which;
@@ -19,9 +19,8 @@ use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
 use crate::ip::IPConn;
-use crate::net::{Net, Shared};
+use crate::net::Shared;
 use crate::udp::UDPConn;
-use crate::{IPAddr, UDPAddr};
 
 /// A socket of datagrams, whatever the network: Go's `net.PacketConn`.
 #[doc(alias = "net.PacketConn")]
@@ -213,47 +212,6 @@ impl PacketConn for AnyPacketConn {
         match self {
             Self::UDP(conn) => conn.set_write_deadline(deadline),
             Self::IP(conn) => conn.set_write_deadline(deadline),
-        }
-    }
-}
-
-impl Net {
-    /// A socket of datagrams on `udp`, `udp4`, `udp6` or an `ip` network, at `address` (without a
-    /// port for `ip`). The wildcard rules are those of [`listen`](Self::listen).
-    ///
-    /// # Errors
-    ///
-    /// With op `listen`, as for [`listen`](Self::listen).
-    #[doc(alias = "ListenPacket")]
-    pub fn listen_packet(&self, network: &str, address: &str) -> Result<AnyPacketConn, OpError> {
-        let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
-        let parsed = Network::parse(network).map_err(failed)?;
-        let target = Target::parse(parsed, address, Purpose::Listen).map_err(failed)?;
-        let found = self.find(&target, Deadline::NONE).map_err(failed)?;
-        let one = target
-            .one_address(&found)
-            .map_err(|error| failed(error.into()))?;
-        let (ip, zone) = match one {
-            Some((ip, zone)) => (Some(ip), zone),
-            None => (None, crate::Zone::NONE),
-        };
-        match parsed {
-            Network::UDP(_) => self
-                .udp_socket(
-                    parsed,
-                    &UDPAddr {
-                        ip,
-                        port: target.port,
-                        zone,
-                    },
-                )
-                .map(AnyPacketConn::UDP),
-            Network::IP(_, protocol) => self
-                .raw_socket(parsed, protocol, &IPAddr { ip, zone })
-                .map(AnyPacketConn::IP),
-            Network::TCP(_) | Network::Unix(_) => Err(failed(
-                AddrError::new(AddrErrorKind::UnexpectedAddressType, address).into(),
-            )),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::driver::request::Request;
 use crate::error::{AddrError, AddrErrorKind, Cause, Errno, Op, OpError, SysCall};
 use crate::host::{self, HostSocket};
-use crate::listener::{shown_ip, unknown_network};
+use crate::listener::shown_ip;
 use crate::net::{Backend, Net, Shared};
 use crate::packet_conn::{PacketConn, StackSocket, copy_datagram, destination};
 use crate::{NetAddr, UDPAddr};
@@ -296,12 +296,7 @@ impl Net {
         local: Option<&UDPAddr>,
         remote: &UDPAddr,
     ) -> Result<UDPConn, OpError> {
-        let parsed = Network::parse(network)
-            .map_err(|cause| OpError::new(Op::Dial, network.to_owned(), cause))?;
-        if !matches!(parsed, Network::UDP(_)) {
-            return Err(unknown_network(Op::Dial, network));
-        }
-        self.udp_dial(parsed, local, remote)
+        self.dialer().dial_udp(network, local, remote)
     }
 
     pub(crate) fn udp_dial(
@@ -313,8 +308,18 @@ impl Net {
         let shared = match &self.0 {
             Backend::Stack(shared) => shared,
             Backend::Host => {
-                return host::dial_udp(network, local, remote)
-                    .map(|socket| UDPConn(Arc::new(Inner::Host(socket))));
+                // The kernel knows what 0.0.0.0 and `::` mean, but not what no address means.
+                let ip = match remote.ip {
+                    None => destination(network, None).ok(),
+                    some => some,
+                };
+                let there = UDPAddr {
+                    ip,
+                    ..remote.clone()
+                };
+                return host::dial_udp(network, local, &there)
+                    .map(|socket| UDPConn(Arc::new(Inner::Host(socket))))
+                    .map_err(|error| error.with_addr(NetAddr::UDP(remote.clone())));
             }
         };
         let open = || {
@@ -354,12 +359,7 @@ impl Net {
     /// With op `listen`: an unknown network, `EADDRINUSE`, `EADDRNOTAVAIL`.
     #[doc(alias = "ListenUDP")]
     pub fn listen_udp(&self, network: &str, local: Option<&UDPAddr>) -> Result<UDPConn, OpError> {
-        let parsed = Network::parse(network)
-            .map_err(|cause| OpError::new(Op::Listen, network.to_owned(), cause))?;
-        if !matches!(parsed, Network::UDP(_)) {
-            return Err(unknown_network(Op::Listen, network));
-        }
-        self.udp_socket(parsed, local.unwrap_or(&UDPAddr::default()))
+        self.listen_config().listen_udp(network, local)
     }
 
     pub(crate) fn udp_socket(&self, network: Network, local: &UDPAddr) -> Result<UDPConn, OpError> {

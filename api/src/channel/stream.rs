@@ -15,7 +15,9 @@ use sidestep_stack::call::{CallRefused, Release};
 use sidestep_stack::event::ConnectionError;
 
 use super::failure::{Attention, Failure, Gone, Source, StreamLimits};
-use super::sync::{Arc, Condvar, Mutex, MutexGuard, has_passed};
+#[cfg(test)]
+use super::sync::has_passed;
+use super::sync::{Arc, Condvar, Mutex, MutexGuard};
 use super::waiters::{Seat, Waiters, Woken};
 use crate::deadline::Deadline;
 
@@ -186,6 +188,7 @@ impl Stream {
     }
 
     /// Waits until the connection is open, has failed, or `deadline` has come. Gives our end.
+    #[cfg(test)]
     pub(crate) fn wait_open(&self, deadline: Deadline) -> Result<SocketAddr, Failure> {
         let mut state = self.state.lock();
         loop {
@@ -202,7 +205,6 @@ impl Stream {
     }
 
     /// As [`wait_open`](Self::wait_open), without waiting. The task waits in the slot of writers.
-    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<SocketAddr, Failure>> {
         let mut woken = Woken::default();
         let mut state = self.state.lock();

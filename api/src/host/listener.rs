@@ -8,6 +8,7 @@ mod poll;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 
 use rustix::io::Errno as Raw;
 use rustix::net::{SocketFlags, SocketType, acceptfrom_with, bind, listen, sockopt};
@@ -18,6 +19,7 @@ use super::stream::HostStream;
 use crate::address::{NetAddr, Network, TCPAddr};
 use crate::deadline::Deadline;
 use crate::error::{Cause, Op, OpError, SysCall};
+use crate::socket_options::SocketOptions;
 
 /// The backlog where the kernel does not tell its own.
 const BACKLOG_DEFAULT: i32 = 4_096;
@@ -28,6 +30,8 @@ pub struct HostListener {
     socket: Socket,
     network: Network,
     local: TCPAddr,
+    /// What accepted connections begin with.
+    options: SocketOptions,
 }
 
 /// Listens at `local`: no IP, 0.0.0.0 and `::` cover all families of `network`; port 0 lets the
@@ -41,7 +45,21 @@ pub fn listen_tcp(
     local: &TCPAddr,
     backlog: Option<usize>,
 ) -> Result<HostListener, OpError> {
-    listen_once(network, local, backlog).map_err(|cause| {
+    listen_tcp_with(network, local, backlog, SocketOptions::default())
+}
+
+/// As [`listen_tcp`], with options for the listener and its connections.
+///
+/// # Errors
+///
+/// As for [`listen_tcp`].
+pub fn listen_tcp_with(
+    network: Network,
+    local: &TCPAddr,
+    backlog: Option<usize>,
+    options: SocketOptions,
+) -> Result<HostListener, OpError> {
+    listen_once(network, local, backlog, options).map_err(|cause| {
         OpError::new(Op::Listen, network.as_str(), cause).with_addr(NetAddr::TCP(local.clone()))
     })
 }
@@ -50,10 +68,12 @@ fn listen_once(
     network: Network,
     local: &TCPAddr,
     backlog: Option<usize>,
+    set: SocketOptions,
 ) -> Result<HostListener, Cause> {
     let family = Family::to_bind(network, local.ip);
     let (descriptor, family) = options::open_to_bind(family, SocketType::STREAM)?;
     options::set(sockopt::set_socket_reuseaddr(&descriptor, true))?;
+    options::set_before_use(descriptor.as_fd(), family, &set)?;
     let address = family.address(local.ip, &local.zone, local.port)?;
     bind(&descriptor, &address).map_err(|error| Cause::sys(SysCall::Bind, error.into()))?;
     let backlog = backlog.map_or_else(somaxconn, |backlog| {
@@ -65,6 +85,7 @@ fn listen_once(
         socket: Socket::new(descriptor),
         network,
         local,
+        options: set,
     })
 }
 
@@ -104,7 +125,11 @@ impl HostListener {
                 .or_else(|| options::peer(&descriptor));
             // Without a peer it was reset meanwhile.
             if let Some(remote) = remote {
-                return HostStream::accepted(descriptor, self.network, remote);
+                let stream = HostStream::accepted(descriptor, self.network, remote)?;
+                stream
+                    .set_options(&self.options)
+                    .map_err(|error| error.err().clone())?;
+                return Ok(stream);
             }
         }
     }

@@ -14,6 +14,7 @@ use rustix::net::{
 
 use crate::address::{Families, Network, TCPAddr, UDPAddr, Zone};
 use crate::error::{AddrError, AddrErrorKind, Cause, Errno, SysCall};
+use crate::socket_options::{ReusePort, SocketOptions};
 
 /// Silence before the first probe, and time between probes: Go's default.
 const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(15);
@@ -123,6 +124,42 @@ pub(super) fn set_stream_defaults(descriptor: BorrowedFd<'_>) -> Result<(), Caus
     set(sockopt::set_socket_keepalive(descriptor, true))?;
     set(sockopt::set_tcp_keepidle(descriptor, KEEP_ALIVE_PERIOD))?;
     set(sockopt::set_tcp_keepintvl(descriptor, KEEP_ALIVE_PERIOD))
+}
+
+/// What must be set before a socket is bound or connected.
+pub(super) fn set_before_use(
+    descriptor: BorrowedFd<'_>,
+    family: Family,
+    options: &SocketOptions,
+) -> Result<(), Cause> {
+    if options.reuse_port == ReusePort::Yes {
+        set(sockopt::set_socket_reuseport(descriptor, true))?;
+    }
+    if let Some(octets) = options.read_buffer_octets {
+        set(sockopt::set_socket_recv_buffer_size(descriptor, octets))?;
+    }
+    if let Some(octets) = options.write_buffer_octets {
+        set(sockopt::set_socket_send_buffer_size(descriptor, octets))?;
+    }
+    let carries_v4 = family != Family::V6Only;
+    let carries_v6 = family != Family::V4;
+    if let Some(hop_limit) = options.hop_limit.map(|limit| limit.max(1)) {
+        if carries_v4 {
+            set(sockopt::set_ip_ttl(descriptor, hop_limit.into()))?;
+        }
+        if carries_v6 {
+            set(sockopt::set_ipv6_unicast_hops(descriptor, Some(hop_limit)))?;
+        }
+    }
+    if let Some(traffic_class) = options.dscp.map(|dscp| dscp << 2) {
+        if carries_v4 {
+            set(sockopt::set_ip_tos(descriptor, traffic_class))?;
+        }
+        if carries_v6 {
+            set(sockopt::set_ipv6_tclass(descriptor, traffic_class.into()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Names the failure of a `setsockopt`.

@@ -21,6 +21,7 @@ use super::socket::{Socket, Way};
 use crate::address::{NetAddr, Network, TCPAddr};
 use crate::deadline::Deadline;
 use crate::error::{Cause, Errno, Op, OpError, SysCall};
+use crate::socket_options::{KeepAliveConfig, SocketOptions};
 
 /// How often a dial is repeated that met itself, or a port that was just taken.
 const DIAL_ATTEMPTS: usize = 3;
@@ -331,6 +332,51 @@ impl HostStream {
     #[doc(alias = "SetWriteBuffer")]
     pub fn set_write_buffer(&self, octets: usize) -> Result<(), OpError> {
         self.set_option(|fd| sockopt::set_socket_send_buffer_size(fd, octets))
+    }
+
+    /// Sets what `options` say of a connection that is open.
+    ///
+    /// # Errors
+    ///
+    /// It was closed before, or a value is out of the kernel's range.
+    pub(crate) fn set_options(&self, options: &SocketOptions) -> Result<(), OpError> {
+        if let Some(nodelay) = options.nodelay {
+            self.set_nodelay(nodelay)?;
+        }
+        if let Some(keep_alive) = options.keep_alive {
+            self.set_keep_alive_config(keep_alive)?;
+        }
+        if let Some(timeout) = options.user_timeout {
+            let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+            self.set_option(|fd| sockopt::set_tcp_user_timeout(fd, millis.max(1)))?;
+        }
+        Ok(())
+    }
+
+    /// Switches keep-alive off, or on with these times.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_keep_alive_times`](Self::set_keep_alive_times).
+    pub fn set_keep_alive_config(&self, config: KeepAliveConfig) -> Result<(), OpError> {
+        let Some(times) = config.times() else {
+            return self.set_keep_alive(false);
+        };
+        self.set_keep_alive(true)?;
+        self.set_keep_alive_times(
+            Some(times.idle),
+            Some(times.interval),
+            Some(times.probes_max),
+        )
+    }
+
+    /// Chooses the algorithm of congestion control by the kernel's name for it.
+    ///
+    /// # Errors
+    ///
+    /// It was closed before, or the kernel knows no such algorithm.
+    pub fn set_congestion(&self, algorithm: &str) -> Result<(), OpError> {
+        self.set_option(|fd| sockopt::set_tcp_congestion(fd, algorithm))
     }
 
     fn set_option(
