@@ -263,6 +263,7 @@ impl StackSocket {
             source: None,
             octets: Bytes::copy_from_slice(octets),
             hop_limit: None,
+            traffic_class: None,
         };
         self.channel
             .send(datagram)

@@ -422,7 +422,11 @@ fn open_socket(
     ));
     let (ticket, answer) = ticket::pair();
     let request = Request::OpenSocket {
-        open: OpenSocket { local, remote },
+        open: OpenSocket {
+            local,
+            remote,
+            ..Default::default()
+        },
         channel: Arc::clone(&channel),
         answer,
     };

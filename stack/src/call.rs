@@ -151,16 +151,47 @@ pub enum Release {
 }
 
 /// A UDP socket (RFC 768).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct OpenSocket {
     /// Where it receives; port 0 lets the stack choose.
     pub local: Local,
     /// `Some`: it exchanges datagrams with this peer only, and hears of errors.
     pub remote: Option<SocketAddr>,
+    /// Whether others may be bound to the same place, as listeners of groups are (RFC 1112 §7.1).
+    /// What is sent to a group goes to all its members among them; what is sent to us alone to one.
+    /// A connected socket shares nothing.
+    pub reuse_port: ReusePort,
+}
+
+/// Whether what a socket sends to a group is heard by the group's members on this host (RFC 1112
+/// §6.1).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum GroupLoop {
+    /// It is.
+    #[default]
+    Heard,
+    /// Only others on the network hear it.
+    Unheard,
+}
+
+/// Settings of a UDP or raw socket. `None` leaves what there is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SocketOptions {
+    /// Hop limit of what it sends to one host; [`Config`](crate::Config)'s until it is set.
+    pub hop_limit: Option<u8>,
+    /// Hop limit of what it sends to groups: 1 until it is set, and 0 stays on this host (RFC 1112
+    /// §6.1).
+    pub group_hop_limit: Option<u8>,
+    /// Whether members on this host hear what it sends to a group.
+    pub group_loop: Option<GroupLoop>,
+    /// DSCP and ECN of what it sends; zero until it is set.
+    pub traffic_class: Option<TrafficClass>,
+    /// The most octets that wait in the stack for the application; one datagram always may.
+    pub receive_buffer_octets: Option<usize>,
 }
 
 /// A datagram of a UDP or raw socket.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct SendDatagram {
     /// To whom; `None` on a connected socket. The port is ignored by raw sockets.
     pub remote: Option<SocketAddr>,
@@ -168,8 +199,10 @@ pub struct SendDatagram {
     pub source: Option<IpAddr>,
     /// The payload: up to 65,507 octets over IPv4, 65,527 over IPv6.
     pub octets: Bytes,
-    /// Hop limit; `None` is the default of `Config`.
+    /// Hop limit; `None` is the socket's.
     pub hop_limit: Option<u8>,
+    /// DSCP and ECN; `None` is the socket's.
+    pub traffic_class: Option<TrafficClass>,
 }
 
 /// What is wanted of a name.
@@ -341,6 +374,8 @@ pub enum Call {
     SetPolicies(Vec<Policy>),
     /// Changes the device's MTU, in octets.
     SetMtu(u16),
+    /// Asks for the device's side of us. [`Reply::Interface`].
+    Interface,
     /// Replaces the settings of the stack's own resolver.
     SetResolver(ResolverSettings),
     /// Adds a resolver with settings of its own. [`Reply::Resolver`].
@@ -406,6 +441,28 @@ pub enum Call {
     },
     /// Takes the oldest datagram. [`Reply::Datagram`].
     ReceiveDatagram(SocketId),
+    /// Changes settings; fields that are `None` stay. [`Reply::Done`].
+    SetSocketOptions {
+        /// Of which socket.
+        socket: SocketId,
+        /// The new settings.
+        options: SocketOptions,
+    },
+    /// Becomes a member of a group on the device (RFC 1112 §7.1). [`Reply::Done`]. It is a member
+    /// until it leaves or the socket ends.
+    JoinGroup {
+        /// Which socket.
+        socket: SocketId,
+        /// Which group.
+        group: IpAddr,
+    },
+    /// Gives a membership back. [`Reply::Done`].
+    LeaveGroup {
+        /// Which socket.
+        socket: SocketId,
+        /// Which group.
+        group: IpAddr,
+    },
     /// Ends a UDP socket. [`Reply::Done`].
     CloseSocket(SocketId),
 
@@ -425,6 +482,14 @@ pub enum Call {
     },
     /// Takes the oldest payload. [`Reply::Datagram`].
     ReceiveRaw(RawId),
+    /// Changes settings; fields that are `None` stay, and those about loops do not matter.
+    /// [`Reply::Done`].
+    SetRawOptions {
+        /// Of which socket.
+        socket: RawId,
+        /// The new settings.
+        options: SocketOptions,
+    },
     /// Ends a raw socket. [`Reply::Done`].
     CloseRaw(RawId),
 
@@ -447,6 +512,21 @@ pub struct ReceivedDatagram {
     pub hop_limit: u8,
     /// DSCP and ECN on arrival.
     pub traffic_class: TrafficClass,
+    /// For a raw socket of IPv4: the header that `octets` came behind, with its options. A datagram
+    /// that came in fragments has that of the first one, with the length of the whole.
+    pub ip_header: Bytes,
+}
+
+/// Our side of the device, as [`Call::Interface`] finds it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct InterfaceStatus {
+    /// Octets of the largest packet that it takes.
+    pub mtu_octets: u16,
+    /// Our addresses, 127.0.0.1 and ::1 first, then in the order in which they were added.
+    pub addresses: Vec<InterfaceAddress>,
+    /// The groups that we belong to, sorted: those of every host, those of our addresses, and those
+    /// that sockets have joined.
+    pub groups: Vec<IpAddr>,
 }
 
 /// What RECEIVE found.
@@ -530,6 +610,8 @@ pub enum Reply {
     },
     /// A raw socket exists.
     Raw(RawId),
+    /// See [`InterfaceStatus`].
+    Interface(alloc::boxed::Box<InterfaceStatus>),
     /// A datagram was waiting, or none was.
     Datagram(Option<ReceivedDatagram>),
     /// A look-up goes on.
@@ -594,6 +676,15 @@ pub enum CallRefused {
     /// Caller: an address, prefix, MTU or setting is out of its range.
     #[error("invalid argument")]
     Invalid,
+    /// Caller: the address to join or leave is no group.
+    #[error("not a multicast group")]
+    NotAGroup,
+    /// Caller: the socket belongs to the group already.
+    #[error("socket belongs to the group already")]
+    AlreadyMember,
+    /// Caller: the socket does not belong to the group.
+    #[error("socket does not belong to the group")]
+    NotAMember,
     /// Limit: the stack holds as many as `Config` allows.
     #[error("limit of the stack reached")]
     LimitReached,

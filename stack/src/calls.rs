@@ -4,19 +4,24 @@
 //! of another one, such as the route of a new connection, is fetched here and handed over as a
 //! value.
 
+use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 
-use bytes::Buf;
+use bytes::{Buf, BytesMut};
 
 use crate::call::{
-    Call, CallRefused, Local, OpenConnection, OpenSocket, RawId, Reply, SendDatagram, SocketId,
+    Call, CallRefused, GroupLoop, Local, OpenConnection, OpenSocket, RawId, Reply, SendDatagram,
+    SocketId,
 };
 use crate::context::Context;
 use crate::ingress::path_to;
-use crate::ip::Ip;
+use crate::ip::{Ip, Membership};
+use crate::raw;
 use crate::stack::Protocols;
-use crate::wire::packet::{Cast, Fragmentation, HeaderOctets, Outgoing, Text};
-use crate::wire::protocol::{Protocol, TrafficClass};
+use crate::wire::packet::{
+    Cast, Datagram, Fragmentation, HeaderOctets, Outgoing, ReceivedChecksum, Text,
+};
+use crate::wire::protocol::Protocol;
 
 type Answer = Result<Reply, CallRefused>;
 
@@ -41,6 +46,7 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
         } => ip.remove_route(destination, prefix_bits).map(done),
         Call::SetPolicies(policies) => ip.set_policies(&policies).map(done),
         Call::SetMtu(mtu_octets) => ip.set_mtu(mtu_octets).map(done),
+        Call::Interface => Ok(Reply::Interface(Box::new(ip.status()))),
         Call::SetResolver(settings) => dns.set(&settings, cx.config).map(done),
         Call::AddResolver(settings) => dns.add(&settings, cx.config).map(Reply::Resolver),
         Call::RemoveResolver(resolver) => {
@@ -75,7 +81,21 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
         Call::OpenSocket(call) => open_socket(protocols, cx, &call),
         Call::SendDatagram { socket, datagram } => send_datagram(protocols, cx, socket, datagram),
         Call::ReceiveDatagram(socket) => udp.receive(socket).map(Reply::Datagram),
-        Call::CloseSocket(socket) => udp.close(socket).map(done),
+        Call::SetSocketOptions { socket, options } => {
+            udp.set_options(cx.config, socket, &options).map(done)
+        }
+        Call::JoinGroup { socket, group } => join_group(protocols, cx, socket, group),
+        Call::LeaveGroup { socket, group } => {
+            udp.leave(socket, group)?;
+            leave_group(protocols, cx, group);
+            Ok(Reply::Done)
+        }
+        Call::CloseSocket(socket) => {
+            for group in udp.close(socket)? {
+                leave_group(protocols, cx, group);
+            }
+            Ok(Reply::Done)
+        }
 
         Call::OpenRaw { local, protocol } => {
             check_local(ip, &local)?;
@@ -83,6 +103,9 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
         }
         Call::SendRaw { socket, datagram } => send_raw(protocols, cx, socket, datagram),
         Call::ReceiveRaw(socket) => raw.receive(socket).map(Reply::Datagram),
+        Call::SetRawOptions { socket, options } => {
+            raw.set_options(cx.config, socket, &options).map(done)
+        }
         Call::CloseRaw(socket) => raw.close(socket).map(done),
 
         Call::LookUp(call) => dns.look_up(cx, &call).map(Reply::Lookup),
@@ -144,9 +167,68 @@ fn send_datagram(
     if !outbox.has_room(cx, datagram.octets.len()) {
         return Err(CallRefused::LimitReached);
     }
-    let outgoing = udp.datagram(cx.config, socket, datagram, target.remote, path.source)?;
+    let outgoing = udp.datagram(socket, datagram, target.remote, path.source)?;
+    if target.remote.ip().is_multicast() {
+        if udp.group_loop(socket) == GroupLoop::Heard && ip.is_our_group(target.remote.ip()) {
+            udp.datagram_arrives(cx, &heard_here(&outgoing));
+        }
+        if outgoing.hop_limit == 0 {
+            // It stays on this host (RFC 1112 §6.1).
+            return Ok(Reply::Done);
+        }
+    }
     outbox.push(cx, outgoing);
     Ok(Reply::Done)
+}
+
+/// What the members of a group on this host hear of a datagram that we send there. It never was on a
+/// wire.
+fn heard_here(outgoing: &Outgoing) -> Datagram {
+    let header = outgoing.header.as_slice();
+    let mut octets = BytesMut::with_capacity(header.len() + outgoing.text.octets());
+    octets.extend_from_slice(header);
+    for slice in outgoing.text.slices() {
+        octets.extend_from_slice(slice);
+    }
+    let payload = octets.freeze();
+    Datagram {
+        source: outgoing.source,
+        destination: outgoing.destination,
+        cast: Cast::Multicast,
+        protocol: outgoing.protocol,
+        hop_limit: outgoing.hop_limit,
+        traffic_class: outgoing.traffic_class,
+        packet: payload.clone(),
+        payload,
+        checksum: ReceivedChecksum::Vouched,
+        segment_octets: None,
+        // No ICMP error is ever sent about it, so nothing points there.
+        protocol_pointer: 0,
+    }
+}
+
+fn join_group(
+    protocols: &mut Protocols,
+    cx: &mut Context<'_>,
+    socket: SocketId,
+    group: IpAddr,
+) -> Answer {
+    let Protocols { ip, udp, .. } = protocols;
+    udp.join(cx.config, socket, group)?;
+    match ip.join_group(group) {
+        Ok(Membership::Changed | Membership::Unchanged) => Ok(Reply::Done),
+        Err(refused) => {
+            udp.leave(socket, group)?;
+            Err(refused)
+        }
+    }
+}
+
+/// A socket is no longer a member of `group`.
+fn leave_group(protocols: &mut Protocols, _cx: &mut Context<'_>, group: IpAddr) {
+    // It was one a moment ago.
+    let left = protocols.ip.leave_group(group);
+    debug_assert!(left.is_ok());
 }
 
 fn send_raw(
@@ -158,10 +240,14 @@ fn send_raw(
     let Protocols {
         ip, raw, outbox, ..
     } = protocols;
-    let (protocol, bound) = raw.bound_to(socket)?;
+    let raw::Sender {
+        protocol,
+        address,
+        settings,
+    } = raw.sender(socket)?;
     let remote = datagram.remote.as_ref().map(SocketAddr::ip);
     let remote = remote.ok_or(CallRefused::DestinationRequired)?;
-    let path = ip.route(remote, datagram.source.or(bound))?;
+    let path = ip.route(remote, datagram.source.or(address))?;
     if datagram.octets.len() > raw_octets_max(remote) {
         return Err(CallRefused::MessageTooLong);
     }
@@ -185,8 +271,10 @@ fn send_raw(
             source: path.source,
             destination: remote,
             protocol,
-            hop_limit: datagram.hop_limit.unwrap_or(cx.config.hop_limit as u8),
-            traffic_class: TrafficClass::default(),
+            hop_limit: datagram
+                .hop_limit
+                .unwrap_or_else(|| settings.hop_limit_to(remote)),
+            traffic_class: datagram.traffic_class.unwrap_or(settings.traffic_class),
             fragmentation: Fragmentation::Allowed,
             header,
             text: Text::from(text),

@@ -129,6 +129,12 @@ limits! {
     raw_sockets_max = 64, 1..=4_096, "design §6";
     /// Datagrams that wait at one socket.
     socket_datagrams_max = 1_024, 1..=65_536, "BAD-72";
+    /// Groups that the sockets of the host belong to together, each counted once.
+    groups_max = 256, 1..=4_096, "design §6";
+    /// Groups of one socket.
+    socket_groups_max = 20, 1..=4_096, "Linux: igmp_max_memberships";
+    /// Memberships of all sockets; also the most sockets that get one packet to many.
+    memberships_max = 1_024, 1..=65_536, "design §6";
     /// Octets that wait at one socket.
     socket_octets_max = 1_048_576, 65_536..=1_073_741_824, "BAD-72";
 

@@ -39,7 +39,8 @@ fn datagram_arrives(protocols: &mut Protocols, cx: &mut Context<'_>, datagram: D
         (Protocol::TCP, _) => segment_arrives(protocols, cx, datagram),
         (Protocol::UDP, _) => match protocols.udp.datagram_arrives(cx, &datagram) {
             udp::Input::Queued(socket) => names::datagram_arrives(protocols, cx, socket),
-            udp::Input::Discarded => {}
+            // The resolver's own sockets have a peer each, and are no members of any group.
+            udp::Input::QueuedByMany | udp::Input::Discarded => {}
             udp::Input::NoSocket => {
                 problem_arises(protocols, cx, &Report::port_unreachable(&datagram));
             }

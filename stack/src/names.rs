@@ -67,6 +67,7 @@ fn send_datagram(
     let call = OpenSocket {
         local: Local::default(),
         remote: Some(server),
+        ..Default::default()
     };
     let (socket, _) = protocols.udp.open(cx, &call, Some(path.source)).ok()?;
     protocols
@@ -78,10 +79,11 @@ fn send_datagram(
         source: None,
         octets: transmit.octets,
         hop_limit: None,
+        traffic_class: None,
     };
     let outgoing = protocols
         .udp
-        .datagram(cx.config, socket, query, server, path.source)
+        .datagram(socket, query, server, path.source)
         .ok()?;
     protocols.outbox.push(cx, outgoing);
     Some(())

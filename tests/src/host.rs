@@ -436,6 +436,7 @@ impl Host {
                 ..Local::default()
             },
             remote: None,
+            ..Default::default()
         })
         .0
     }
@@ -472,6 +473,7 @@ impl Host {
                 source: None,
                 octets: Bytes::copy_from_slice(octets),
                 hop_limit: None,
+                traffic_class: None,
             },
         })
     }

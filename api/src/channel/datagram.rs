@@ -76,7 +76,7 @@ impl<T> Queue<T> {
         self.entries.push_back(entry);
     }
 
-    fn pop(&mut self, octets: impl Fn(&T) -> usize) -> Option<T> {
+    pub(super) fn pop(&mut self, octets: impl Fn(&T) -> usize) -> Option<T> {
         let entry = self.entries.pop_front()?;
         self.octets = self
             .octets
@@ -92,17 +92,19 @@ impl<T> Queue<T> {
 #[derive(Debug)]
 pub(super) struct State {
     source: Option<Source>,
-    received: Queue<ReceivedDatagram>,
+    pub(super) received: Queue<ReceivedDatagram>,
     pub(super) departing: Queue<Departing>,
     /// What an earlier datagram met; the next call is told.
     pub(super) error: Option<Failure>,
     starved: bool,
     pub(super) readers: Waiters,
     pub(super) writers: Waiters,
+    pub(super) receive_limits: DatagramLimits,
+    pub(super) send_limits: DatagramLimits,
     pub(super) read_deadline: Deadline,
     pub(super) write_deadline: Deadline,
     proven: Vec<SocketAddr>,
-    closed: bool,
+    pub(super) closed: bool,
     released: bool,
     pub(super) gone: Option<Gone>,
     attended: bool,
@@ -112,9 +114,8 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(crate) struct DatagramChannel {
     pub(super) state: Mutex<State>,
-    reader: Condvar,
-    writer: Condvar,
-    pub(super) limits: DatagramLimits,
+    pub(super) reader: Condvar,
+    pub(super) writer: Condvar,
     attention: Arc<dyn Attention>,
 }
 
@@ -130,6 +131,8 @@ impl DatagramChannel {
                 starved: false,
                 readers: Waiters::default(),
                 writers: Waiters::default(),
+                receive_limits: limits,
+                send_limits: limits,
                 read_deadline: Deadline::NONE,
                 write_deadline: Deadline::NONE,
                 proven: Vec::new(),
@@ -140,7 +143,6 @@ impl DatagramChannel {
             }),
             reader: Condvar::default(),
             writer: Condvar::default(),
-            limits,
             attention,
         }
     }
@@ -174,7 +176,7 @@ impl DatagramChannel {
 
     /// After a datagram was taken: the stack may hold more. Before that nothing is starved.
     pub(super) fn room_made(&self, mut state: MutexGuard<'_, State>) {
-        if state.starved && state.received.has_room(self.limits) {
+        if state.starved && state.received.has_room(state.receive_limits) {
             state.starved = false;
             self.unlock_and_call(state);
         }
@@ -207,7 +209,7 @@ impl DatagramChannel {
         check(state, Which::Write)?;
         match state.gone {
             Some(gone) => Err(Failure::Gone(gone)),
-            None => Ok(state.departing.has_room(self.limits)),
+            None => Ok(state.departing.has_room(state.send_limits)),
         }
     }
 
@@ -310,7 +312,7 @@ impl DatagramChannel {
     /// for attention once there is room again.
     pub(crate) fn has_room(&self) -> bool {
         let mut state = self.state.lock();
-        let room = !state.closed && state.received.has_room(self.limits);
+        let room = !state.closed && state.received.has_room(state.receive_limits);
         state.starved = !room && !state.closed;
         room
     }

@@ -95,7 +95,7 @@ impl DatagramChannel {
         let idle = check_alive(&state, Which::Write).is_ok()
             && state.error.is_none()
             && state.gone.is_none()
-            && !state.departing.has_room(self.limits);
+            && !state.departing.has_room(state.send_limits);
         if idle {
             state.writers.sit(seat, cx, &mut woken);
             return Poll::Pending;

@@ -7,6 +7,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod datagram;
+pub(crate) mod datagram_batch;
 #[cfg_attr(not(feature = "async"), allow(dead_code))]
 pub(crate) mod datagram_poll;
 pub(crate) mod failure;

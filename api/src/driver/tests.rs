@@ -109,6 +109,7 @@ fn socket(desk: &mut Desk, device: &mut Puppet, datagrams: u8) -> Arc<DatagramCh
         open: OpenSocket {
             local: Local::default(),
             remote: Some("192.0.2.2:9".parse().unwrap()),
+            ..Default::default()
         },
         channel: Arc::clone(&channel),
         answer,
@@ -123,6 +124,7 @@ fn socket(desk: &mut Desk, device: &mut Puppet, datagrams: u8) -> Arc<DatagramCh
                 source: None,
                 octets: Bytes::copy_from_slice(&[number]),
                 hop_limit: None,
+                traffic_class: None,
             })
             .unwrap();
     }

@@ -99,7 +99,9 @@ impl Cause {
             CallRefused::AlreadyConnected => Self::WriteToConnected,
             CallRefused::MessageTooLong => Self::sys(call, Errno::EMSGSIZE),
             CallRefused::Pending(error) => Self::sys(call, error.into()),
-            CallRefused::Invalid => Self::sys(call, Errno::EINVAL),
+            CallRefused::Invalid | CallRefused::NotAGroup => Self::sys(call, Errno::EINVAL),
+            CallRefused::AlreadyMember => Self::sys(call, Errno::EADDRINUSE),
+            CallRefused::NotAMember => Self::sys(call, Errno::EADDRNOTAVAIL),
             CallRefused::LimitReached => Self::sys(call, Errno::ENOBUFS),
         }
     }

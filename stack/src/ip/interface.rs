@@ -8,6 +8,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::prefix::{Family, broadcast_of, network_of};
 use crate::call::{CallRefused, InterfaceAddress};
+use crate::wire::group;
 use crate::wire::packet::Cast;
 
 /// The least MTU with which IPv6 may be used (RFC 8200 §5).
@@ -36,6 +37,17 @@ pub(crate) struct Interface {
     /// First addresses of our networks, sorted.
     networks: Vec<Ipv4Addr>,
     mtu_octets: u16,
+    /// Groups that sockets joined, sorted, and how many did.
+    joined: Vec<(IpAddr, u32)>,
+}
+
+/// Whether the host's membership in a group has changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Membership {
+    /// The host belongs to the group, or no longer does, since this call.
+    Changed,
+    /// Another socket belongs to it as well.
+    Unchanged,
 }
 
 impl Interface {
@@ -46,6 +58,7 @@ impl Interface {
             broadcasts: Vec::new(),
             networks: Vec::new(),
             mtu_octets,
+            joined: Vec::new(),
         };
         interface.index();
         interface
@@ -134,28 +147,83 @@ impl Interface {
             || self.networks.binary_search(&address).is_ok()
     }
 
-    /// Whether we belong to the group `address`: all hosts, and over IPv6 the solicited-node groups
-    /// of our addresses (RFC 1112 §7.1, RFC 4291 §2.8).
+    /// Whether we belong to the group `address`: all hosts, over IPv6 the solicited-node groups of
+    /// our addresses, and what sockets have joined (RFC 1112 §7.1, RFC 4291 §2.8).
     pub(crate) fn is_our_group(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(group) => group == Ipv4Addr::new(224, 0, 0, 1),
-            IpAddr::V6(group) => {
-                group == Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)
-                    || group == Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1)
-                    || self.is_solicited_node(group)
+        let is_permanent = match address {
+            IpAddr::V4(address) => address == group::ALL_HOSTS,
+            IpAddr::V6(address) => {
+                address == group::LINK_ALL_NODES
+                    || address == group::INTERFACE_ALL_NODES
+                    || self.solicited_nodes().any(|ours| ours == address)
+            }
+        };
+        is_permanent || self.place_of(address).is_ok()
+    }
+
+    /// All groups that we belong to, sorted.
+    pub(crate) fn groups(&self) -> Vec<IpAddr> {
+        let mut groups: Vec<IpAddr> = alloc::vec![
+            group::ALL_HOSTS.into(),
+            group::INTERFACE_ALL_NODES.into(),
+            group::LINK_ALL_NODES.into(),
+        ];
+        groups.extend(self.solicited_nodes().map(IpAddr::V6));
+        groups.extend(self.joined.iter().map(|(group, _)| *group));
+        groups.sort_unstable();
+        groups.dedup();
+        groups
+    }
+
+    /// One more socket belongs to `group`.
+    pub(crate) fn join(
+        &mut self,
+        group: IpAddr,
+        groups_max: usize,
+    ) -> Result<Membership, CallRefused> {
+        if !group.is_multicast() {
+            return Err(CallRefused::NotAGroup);
+        }
+        match self.place_of(group) {
+            Ok(place) => {
+                if let Some((_, sockets)) = self.joined.get_mut(place) {
+                    *sockets += 1;
+                }
+                Ok(Membership::Unchanged)
+            }
+            Err(_) if self.joined.len() >= groups_max => Err(CallRefused::LimitReached),
+            Err(place) => {
+                self.joined.insert(place, (group, 1));
+                Ok(Membership::Changed)
             }
         }
     }
 
-    fn is_solicited_node(&self, group: Ipv6Addr) -> bool {
-        const PREFIX: u128 = 0xff02_0000_0000_0000_0000_0001_ff00_0000;
-        const LOW: u128 = 0x00ff_ffff;
-        let group = group.to_bits();
-        group & !LOW == PREFIX
-            && self.on_device().any(|ours| match ours.address {
-                IpAddr::V6(address) => address.to_bits() & LOW == group & LOW,
-                IpAddr::V4(_) => false,
-            })
+    /// One socket less belongs to `group`.
+    pub(crate) fn leave(&mut self, group: IpAddr) -> Result<Membership, CallRefused> {
+        let place = self.place_of(group).map_err(|_| CallRefused::NotAMember)?;
+        match self.joined.get_mut(place) {
+            Some((_, sockets)) if *sockets > 1 => {
+                *sockets -= 1;
+                Ok(Membership::Unchanged)
+            }
+            Some(_) | None => {
+                self.joined.remove(place);
+                Ok(Membership::Changed)
+            }
+        }
+    }
+
+    fn place_of(&self, group: IpAddr) -> Result<usize, usize> {
+        self.joined
+            .binary_search_by(|(joined, _)| joined.cmp(&group))
+    }
+
+    fn solicited_nodes(&self) -> impl Iterator<Item = Ipv6Addr> {
+        self.on_device().filter_map(|ours| match ours.address {
+            IpAddr::V6(address) => Some(group::solicited_node(address)),
+            IpAddr::V4(_) => None,
+        })
     }
 
     fn index(&mut self) {

@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
 use crate::base::{Instant, Random};
-use crate::call::{CallRefused, InterfaceAddress, Route};
+use crate::call::{CallRefused, InterfaceAddress, InterfaceStatus, Route};
 use crate::config::{Config, millis};
 use crate::context::Context;
 use crate::observe::Observation;
@@ -29,6 +29,7 @@ pub mod source_address;
 
 use identification::Identifications;
 use interface::Interface;
+pub use interface::Membership;
 use path_mtu::PathMtus;
 use reassembly::Reassembly;
 use route::{Preference, RouteTable};
@@ -91,6 +92,7 @@ pub struct Ip {
     reassembly_timeout_ms: u64,
     addresses_max: usize,
     routes_max: usize,
+    groups_max: usize,
 }
 
 impl Ip {
@@ -106,6 +108,7 @@ impl Ip {
             reassembly_timeout_ms: config.reassembly_timeout_ms,
             addresses_max: config.addresses_max as usize,
             routes_max: config.routes_max as usize,
+            groups_max: config.groups_max as usize,
         }
     }
 
@@ -157,6 +160,38 @@ impl Ip {
     /// [`CallRefused::Invalid`]: below 68, or below 1,280 while we have an IPv6 address.
     pub fn set_mtu(&mut self, mtu_octets: u16) -> Result<(), CallRefused> {
         self.interface.set_mtu(mtu_octets)
+    }
+
+    /// One more socket wants what is sent to `group` (RFC 1112 §7.1).
+    ///
+    /// # Errors
+    ///
+    /// [`CallRefused::NotAGroup`]; [`CallRefused::LimitReached`]: see `groups_max`.
+    pub fn join_group(&mut self, group: IpAddr) -> Result<Membership, CallRefused> {
+        self.interface.join(group, self.groups_max)
+    }
+
+    /// One socket less wants what is sent to `group`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallRefused::NotAMember`].
+    pub fn leave_group(&mut self, group: IpAddr) -> Result<Membership, CallRefused> {
+        self.interface.leave(group)
+    }
+
+    /// Whether what is sent to `group` is for us.
+    pub fn is_our_group(&self, group: IpAddr) -> bool {
+        self.interface.is_our_group(group)
+    }
+
+    /// Our side of the device.
+    pub fn status(&self) -> InterfaceStatus {
+        InterfaceStatus {
+            mtu_octets: self.interface.mtu_octets(),
+            addresses: self.interface.addresses().collect(),
+            groups: self.interface.groups(),
+        }
     }
 
     /// Removes a route that was added. The routes to the networks of our addresses stay.
@@ -334,19 +369,15 @@ impl Ip {
         .min()
     }
 
-    /// The route to a destination that is not ours. The limited broadcast and groups of the link need
-    /// none: the link is the device.
+    /// The route to a destination that is not ours. The limited broadcast and groups need none: the
+    /// link is the device, and there is no other one that could be meant (RFC 1112 §6.1).
     fn look_up(&self, destination: IpAddr) -> Option<Preference> {
         if destination.is_unspecified() {
             return None;
         }
         let on_link = match destination {
-            IpAddr::V4(address) => {
-                address.is_broadcast() || matches!(address.octets(), [224, 0, 0, _])
-            }
-            IpAddr::V6(address) => {
-                address.is_multicast() && matches!(address.octets()[1] & 0x0f, 1 | 2)
-            }
+            IpAddr::V4(address) => address.is_broadcast() || address.is_multicast(),
+            IpAddr::V6(address) => address.is_multicast(),
         };
         self.routes
             .look_up(destination)

@@ -72,6 +72,7 @@ impl World {
             Call::OpenSocket(OpenSocket {
                 local,
                 remote: None,
+                ..Default::default()
             }),
         ) else {
             panic!("no socket")
@@ -174,6 +175,7 @@ impl World {
                 source: None,
                 octets,
                 hop_limit: None,
+                traffic_class: None,
             };
             self.server
                 .user_calls(

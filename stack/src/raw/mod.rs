@@ -8,4 +8,4 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use socket::{Claimed, Raw};
+pub use socket::{Claimed, Raw, Sender};

@@ -8,12 +8,15 @@ use core::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use crate::base::Table;
-use crate::call::{CallRefused, Local, RawId, ReceivedDatagram};
+use crate::call::{CallRefused, Local, RawId, ReceivedDatagram, SocketOptions};
 use crate::config::Config;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::event::Event;
+use crate::socket::Settings;
 use crate::socket::demux::covers;
+use crate::wire::checksum::Sum;
+use crate::wire::ipv4::IPV4_HEADER_OCTETS;
 use crate::wire::packet::Datagram;
 use crate::wire::protocol::Protocol;
 
@@ -26,10 +29,22 @@ pub enum Claimed {
     ByNobody,
 }
 
+/// What a raw socket sends with.
+#[derive(Clone, Copy, Debug)]
+pub struct Sender {
+    /// The protocol of its payloads.
+    pub protocol: Protocol,
+    /// The address that it is bound to.
+    pub address: Option<IpAddr>,
+    /// What the application has set.
+    pub settings: Settings,
+}
+
 #[derive(Clone, Debug)]
 struct Socket {
     local: Local,
     protocol: Protocol,
+    settings: Settings,
     queue: VecDeque<ReceivedDatagram>,
     queued_octets: usize,
     is_ready: bool,
@@ -85,25 +100,46 @@ impl Raw {
         if self.sockets.len() as u64 >= config.raw_sockets_max {
             return Err(CallRefused::LimitReached);
         }
-        let queue = VecDeque::new();
         let socket = Socket {
             local,
             protocol,
-            queue,
+            settings: Settings::new(config),
+            queue: VecDeque::new(),
             queued_octets: 0,
             is_ready: false,
         };
         Ok(RawId(self.sockets.insert(socket)))
     }
 
-    /// The protocol of a socket, and the address that it is bound to.
+    /// What a socket sends with.
     ///
     /// # Errors
     ///
     /// `NoSuchEntry`.
-    pub fn bound_to(&self, socket: RawId) -> Result<(Protocol, Option<IpAddr>), CallRefused> {
+    pub fn sender(&self, socket: RawId) -> Result<Sender, CallRefused> {
         let entry = self.sockets.get(socket.0).ok_or(CallRefused::NoSuchEntry)?;
-        Ok((entry.protocol, entry.local.address))
+        Ok(Sender {
+            protocol: entry.protocol,
+            address: entry.local.address,
+            settings: entry.settings,
+        })
+    }
+
+    /// Changes settings of a socket; what is `None` stays.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchEntry`.
+    pub fn set_options(
+        &mut self,
+        config: &Config,
+        socket: RawId,
+        options: &SocketOptions,
+    ) -> Result<(), CallRefused> {
+        let entry = self.sockets.get_mut(socket.0);
+        let entry = entry.ok_or(CallRefused::NoSuchEntry)?;
+        entry.settings.set(config, options);
+        Ok(())
     }
 
     /// Takes the oldest payload.
@@ -118,8 +154,13 @@ impl Raw {
             .ok_or(CallRefused::NoSuchEntry)?;
         let datagram = entry.queue.pop_front();
         if let Some(datagram) = &datagram {
-            entry.queued_octets -= datagram.octets.len();
-            self.queued_octets -= datagram.octets.len();
+            let octets = datagram.octets.len() + datagram.ip_header.len();
+            entry.queued_octets -= octets;
+            self.queued_octets -= octets;
+            if entry.queue.is_empty() {
+                // An idle socket owns no buffer.
+                entry.queue = VecDeque::new();
+            }
         }
         Ok(datagram)
     }
@@ -155,10 +196,12 @@ impl Raw {
             let Some(socket) = self.sockets.get_mut(key) else {
                 continue;
             };
-            let octets = datagram.payload.len();
-            if socket.queue.len() as u64 >= cx.config.socket_datagrams_max
-                || (socket.queued_octets + octets) as u64 > cx.config.socket_octets_max
-            {
+            let header = header_of(datagram);
+            let octets = datagram.payload.len() + header.len();
+            let has_room = (socket.queue.len() as u64) < cx.config.socket_datagrams_max
+                && (socket.queue.is_empty()
+                    || socket.queued_octets + octets <= socket.settings.receive_buffer_octets);
+            if !has_room {
                 cx.discard(Discard::RawQueueFull);
                 continue;
             }
@@ -170,6 +213,7 @@ impl Raw {
                 octets: Bytes::copy_from_slice(&datagram.payload),
                 hop_limit: datagram.hop_limit,
                 traffic_class: datagram.traffic_class,
+                ip_header: header,
             });
             if !socket.is_ready {
                 socket.is_ready = true;
@@ -197,4 +241,36 @@ fn wants(socket: &Socket, datagram: &Datagram) -> bool {
             Some(address) => address == datagram.destination,
             None => covers(socket.local.families, datagram.destination),
         }
+}
+
+/// The IPv4 header that the payload came behind, options included, as a raw socket shows it. Of a
+/// datagram that came in fragments the first one's header is told as if it had come whole, as in
+/// Linux. IPv6 shows none (RFC 3542 §3).
+fn header_of(datagram: &Datagram) -> Bytes {
+    let words = datagram.packet.first().map_or(0, |octet| octet & 0x0f);
+    let octets = usize::from(words) * 4;
+    let header = match datagram.packet.get(..octets) {
+        Some(header) if datagram.destination.is_ipv4() && octets >= IPV4_HEADER_OCTETS => header,
+        Some(_) | None => return Bytes::new(),
+    };
+    let mut header = header.to_vec();
+    let total = u16::try_from(octets + datagram.payload.len()).unwrap_or(u16::MAX);
+    let is_whole = header.get(2..4) == Some(&total.to_be_bytes()[..]);
+    if !is_whole {
+        for (place, octet) in header.iter_mut().skip(2).zip(total.to_be_bytes()) {
+            *place = octet;
+        }
+        // Neither "more fragments" nor an offset; and the sum that goes with it.
+        for place in header.iter_mut().skip(6).take(2) {
+            *place = 0;
+        }
+        for place in header.iter_mut().skip(10).take(2) {
+            *place = 0;
+        }
+        let checksum = Sum::of(&header).checksum();
+        for (place, octet) in header.iter_mut().skip(10).zip(checksum.to_be_bytes()) {
+            *place = octet;
+        }
+    }
+    Bytes::from(header)
 }

@@ -317,6 +317,17 @@ impl Demux {
         }
     }
 
+    /// All who are bound to `local`: to exactly this address, or else to a wildcard of its family, in
+    /// the order of [`bound`](Self::bound).
+    pub fn all_bound(&self, local: SocketAddr) -> impl Iterator<Item = Key> {
+        let keys = match self.owners(local) {
+            None => &[],
+            Some(Owners::One(key)) => core::slice::from_ref(key),
+            Some(Owners::Several(keys)) => keys.as_slice(),
+        };
+        keys.iter().copied()
+    }
+
     /// Who gets what comes on this flow: as [`bound`](Self::bound), but of several who share the
     /// place always the same one for a flow, and another one for others.
     pub fn bound_for(&self, flow: &FourTuple) -> Option<Key> {

@@ -67,7 +67,14 @@ fn socket(stack: &mut Stack, port: u16, remote: Option<SocketAddr>) -> SocketId 
         port,
         ..Local::default()
     };
-    match stack.user_calls(NOW, Call::OpenSocket(OpenSocket { local, remote })) {
+    match stack.user_calls(
+        NOW,
+        Call::OpenSocket(OpenSocket {
+            local,
+            remote,
+            ..Default::default()
+        }),
+    ) {
         Ok(Reply::Socket { socket, .. }) => socket,
         other => panic!("{other:?}"),
     }
@@ -93,6 +100,7 @@ fn to(remote: Option<SocketAddr>, octets: &[u8]) -> SendDatagram {
         source: None,
         octets,
         hop_limit: None,
+        traffic_class: None,
     }
 }
 

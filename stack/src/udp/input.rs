@@ -3,6 +3,7 @@
 //! Called by `ingress.rs` for every UDP datagram that IP delivers, and for ICMP errors that quote
 //! one. It answers nothing itself: that nobody has the port is told to the page.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
@@ -14,7 +15,8 @@ use crate::context::Context;
 use crate::discard::Discard;
 use crate::event::SocketError;
 use crate::socket::FourTuple;
-use crate::wire::packet::Datagram;
+use crate::wire::group;
+use crate::wire::packet::{Cast, Datagram};
 use crate::wire::path_error::{PathError, PathErrorKind, Quote, Unreachable};
 use crate::wire::udp::{UDP_HEADER_OCTETS, UdpHeader, UdpRejected};
 
@@ -23,6 +25,8 @@ use crate::wire::udp::{UDP_HEADER_OCTETS, UdpHeader, UdpRejected};
 pub enum Input {
     /// It waits at this socket.
     Queued(SocketId),
+    /// It was sent to many, and waits at each socket here that is one of them, room permitting.
+    QueuedByMany,
     /// It was thrown away, and counted.
     Discarded,
     /// Nobody has the port: the sender may be told (RFC 1122 §4.1.3.1).
@@ -46,11 +50,62 @@ impl Udp {
         };
         let local = SocketAddr::new(destination, header.destination_port);
         let remote = SocketAddr::new(source, header.source_port);
-        let connected = self.demux.connected(&FourTuple { local, remote });
-        let Some(key) = connected.or_else(|| self.demux.bound(local)) else {
+        if datagram.cast != Cast::Unicast {
+            return self.for_many(cx, datagram, local, remote, &text);
+        }
+        let flow = FourTuple { local, remote };
+        let connected = self.demux.connected(&flow);
+        let Some(key) = connected.or_else(|| self.demux.bound_for(&flow)) else {
             cx.discard(Discard::UdpNoSocket);
             return Input::NoSocket;
         };
+        self.take(cx, key, datagram, remote, &text);
+        Input::Queued(SocketId(key))
+    }
+
+    /// A datagram to a group goes to the sockets that joined it; one to everybody on the network, or
+    /// to a group that every host belongs to, to all that are bound there (RFC 1112 §7.1, RFC 1122
+    /// §4.1.3.5). Nobody is told that there are none.
+    fn for_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        datagram: &Datagram,
+        local: SocketAddr,
+        remote: SocketAddr,
+        text: &Bytes,
+    ) -> Input {
+        let mut keys: Vec<Key> = self.members.of(local.ip(), local.port()).to_vec();
+        let is_for_all = datagram.cast == Cast::Broadcast || group::is_permanent(local.ip());
+        if is_for_all {
+            let most = cx.config.memberships_max as usize;
+            keys.extend(self.demux.all_bound(local).take(most));
+            keys.sort_unstable();
+            keys.dedup();
+        }
+        keys.retain(|key| {
+            self.sockets
+                .get(*key)
+                .is_some_and(|socket| socket.hears(remote))
+        });
+        if keys.is_empty() {
+            cx.discard(Discard::UdpNoSocket);
+            return Input::NoSocket;
+        }
+        for key in keys {
+            self.take(cx, key, datagram, remote, text);
+        }
+        Input::QueuedByMany
+    }
+
+    /// Queues the text of a datagram at one socket.
+    fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        key: Key,
+        datagram: &Datagram,
+        remote: SocketAddr,
+        text: &Bytes,
+    ) {
         let piece_octets = datagram
             .segment_octets
             .map_or(text.len(), usize::from)
@@ -66,7 +121,6 @@ impl Udp {
             }
         }
         self.make_ready(key);
-        Input::Queued(SocketId(key))
     }
 
     fn queue(
@@ -91,13 +145,15 @@ impl Udp {
             octets
         };
         self.queued_octets += octets.len();
-        socket.put(ReceivedDatagram {
+        let received = ReceivedDatagram {
             remote,
             destination: datagram.destination,
             octets,
             hop_limit: datagram.hop_limit,
             traffic_class: datagram.traffic_class,
-        });
+            ip_header: Bytes::new(),
+        };
+        socket.put(received, datagram.cast);
     }
 
     /// Whether a socket of ours could have sent the quoted datagram.

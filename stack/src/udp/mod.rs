@@ -4,6 +4,7 @@
 //! [`Udp::datagram`] makes. UDP never chooses a route or a source address: they come in as values.
 
 mod input;
+mod members;
 mod output;
 mod socket;
 
@@ -11,17 +12,22 @@ mod socket;
 mod tests;
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 pub use input::Input;
+use members::Members;
 pub use output::Target;
 use socket::Socket;
 
 use crate::base::{Key, Random, Table};
-use crate::call::{CallRefused, Families, Local, OpenSocket, ReceivedDatagram, SocketId};
+use crate::call::{
+    CallRefused, Families, GroupLoop, Local, OpenSocket, ReceivedDatagram, SocketId, SocketOptions,
+};
 use crate::config::Config;
 use crate::context::Context;
 use crate::event::Event;
+use crate::socket::demux::covers;
 use crate::socket::{Demux, FourTuple, ports};
 
 /// All UDP sockets of a stack.
@@ -29,6 +35,7 @@ use crate::socket::{Demux, FourTuple, ports};
 pub struct Udp {
     sockets: Table<Socket>,
     demux: Demux,
+    members: Members,
     /// Sockets that have something to tell; each is in it at most once.
     ready: VecDeque<SocketId>,
     queued_octets: usize,
@@ -40,6 +47,7 @@ impl Udp {
         Self {
             sockets: Table::new(),
             demux: Demux::new(random),
+            members: Members::default(),
             ready: VecDeque::new(),
             queued_octets: 0,
         }
@@ -84,7 +92,9 @@ impl Udp {
                 .free_port(cx, local, peer)
                 .ok_or(CallRefused::PortsExhausted)?;
         }
-        let key = self.sockets.insert(Socket::new(local, call.remote));
+        let key = self
+            .sockets
+            .insert(Socket::new(local, call.remote, cx.config));
         let taken = match peer {
             Some((remote, source)) => {
                 let tuple = FourTuple {
@@ -98,7 +108,7 @@ impl Udp {
                     self.demux.connect(tuple, key)
                 }
             }
-            None => self.demux.bind(local, key),
+            None => self.demux.bind_as(local, key, call.reuse_port),
         };
         if taken.is_err() {
             self.sockets.remove(key);
@@ -131,12 +141,88 @@ impl Udp {
         Ok(datagram)
     }
 
-    /// Ends a socket and what waits in its queue.
+    /// Changes settings of a socket; what is `None` stays.
     ///
     /// # Errors
     ///
     /// `NoSuchEntry`.
-    pub fn close(&mut self, socket: SocketId) -> Result<(), CallRefused> {
+    pub fn set_options(
+        &mut self,
+        config: &Config,
+        socket: SocketId,
+        options: &SocketOptions,
+    ) -> Result<(), CallRefused> {
+        let entry = self.sockets.get_mut(socket.0);
+        let entry = entry.ok_or(CallRefused::NoSuchEntry)?;
+        entry.settings.set(config, options);
+        Ok(())
+    }
+
+    /// Makes a socket a member of `group` (RFC 1112 §7.1). That the host belongs to it is the
+    /// caller's to see to.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchEntry`, `NotAGroup`, `FamilyMismatch`, `AlreadyMember`, or `LimitReached`: see
+    /// `socket_groups_max` and `memberships_max`.
+    pub fn join(
+        &mut self,
+        config: &Config,
+        socket: SocketId,
+        group: IpAddr,
+    ) -> Result<(), CallRefused> {
+        let entry = self.sockets.get_mut(socket.0);
+        let entry = entry.ok_or(CallRefused::NoSuchEntry)?;
+        if !group.is_multicast() {
+            return Err(CallRefused::NotAGroup);
+        }
+        let is_of_family = match entry.local.address {
+            Some(address) => address.is_ipv4() == group.is_ipv4(),
+            None => covers(entry.local.families, group),
+        };
+        if !is_of_family {
+            return Err(CallRefused::FamilyMismatch);
+        }
+        if entry.groups.contains(&group) {
+            return Err(CallRefused::AlreadyMember);
+        }
+        if entry.groups.len() as u64 >= config.socket_groups_max
+            || self.members.memberships() as u64 >= config.memberships_max
+        {
+            return Err(CallRefused::LimitReached);
+        }
+        entry.groups.push(group);
+        self.members.join(group, entry.local.port, socket.0);
+        Ok(())
+    }
+
+    /// Ends a membership.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchEntry` or `NotAMember`.
+    pub fn leave(&mut self, socket: SocketId, group: IpAddr) -> Result<(), CallRefused> {
+        let entry = self.sockets.get_mut(socket.0);
+        let entry = entry.ok_or(CallRefused::NoSuchEntry)?;
+        let place = entry.groups.iter().position(|joined| *joined == group);
+        entry.groups.remove(place.ok_or(CallRefused::NotAMember)?);
+        self.members.leave(group, entry.local.port, socket.0);
+        Ok(())
+    }
+
+    /// Whether members on this host hear what a socket sends to a group.
+    pub fn group_loop(&self, socket: SocketId) -> GroupLoop {
+        self.sockets
+            .get(socket.0)
+            .map_or(GroupLoop::Unheard, |entry| entry.settings.group_loop)
+    }
+
+    /// Ends a socket and what waits in its queue. Gives the groups that it belonged to.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchEntry`.
+    pub fn close(&mut self, socket: SocketId) -> Result<Vec<IpAddr>, CallRefused> {
         let entry = self
             .sockets
             .remove(socket.0)
@@ -146,7 +232,10 @@ impl Udp {
             Some(tuple) => self.demux.disconnect(&tuple, socket.0),
             None => self.demux.unbind(&entry.local, socket.0),
         }
-        Ok(())
+        for group in &entry.groups {
+            self.members.leave(*group, entry.local.port, socket.0);
+        }
+        Ok(entry.groups)
     }
 
     /// A socket that has a datagram or an error to fetch.

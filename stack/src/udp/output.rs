@@ -7,9 +7,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::Udp;
 use crate::call::{CallRefused, SendDatagram, SocketId};
-use crate::config::Config;
 use crate::wire::packet::{Fragmentation, HeaderOctets, Outgoing, Text};
-use crate::wire::protocol::{Protocol, TrafficClass};
+use crate::wire::protocol::Protocol;
 use crate::wire::udp::UdpHeader;
 
 /// Where a datagram goes, and where from if that is settled already.
@@ -83,7 +82,6 @@ impl Udp {
     /// `NoSuchEntry`.
     pub fn datagram(
         &self,
-        config: &Config,
         socket: SocketId,
         datagram: SendDatagram,
         remote: SocketAddr,
@@ -100,8 +98,12 @@ impl Udp {
             source,
             destination: remote.ip(),
             protocol: Protocol::UDP,
-            hop_limit: datagram.hop_limit.unwrap_or(config.hop_limit as u8),
-            traffic_class: TrafficClass::default(),
+            hop_limit: datagram
+                .hop_limit
+                .unwrap_or_else(|| entry.settings.hop_limit_to(remote.ip())),
+            traffic_class: datagram
+                .traffic_class
+                .unwrap_or(entry.settings.traffic_class),
             fragmentation: Fragmentation::Allowed,
             header,
             text: Text::from(datagram.octets),

@@ -3,18 +3,23 @@
 //! Only `udp` itself uses it. It holds no reference to the table that it is in.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use crate::call::{Local, ReceivedDatagram};
 use crate::config::Config;
 use crate::event::SocketError;
-use crate::socket::FourTuple;
+use crate::socket::{FourTuple, Settings};
+use crate::wire::packet::Cast;
 
 /// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Socket {
     pub(super) local: Local,
     pub(super) remote: Option<SocketAddr>,
+    pub(super) settings: Settings,
+    /// The groups that it has joined, in that order; bounded by `socket_groups_max`.
+    pub(super) groups: Vec<IpAddr>,
     /// Told once, by the next call.
     pub(super) error: Option<SocketError>,
     pub(super) is_ready: bool,
@@ -26,10 +31,12 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(local: Local, remote: Option<SocketAddr>) -> Self {
+    pub(super) fn new(local: Local, remote: Option<SocketAddr>, config: &Config) -> Self {
         Self {
             local,
             remote,
+            settings: Settings::new(config),
+            groups: Vec::new(),
             error: None,
             is_ready: false,
             last_request: None,
@@ -49,15 +56,25 @@ impl Socket {
         self.queued_octets
     }
 
-    /// Whether a datagram of `octets` may still wait here.
+    /// Whether a datagram of `octets` may still wait here. Where none waits, one of any size may: a
+    /// small buffer must not make a socket deaf.
     pub(super) fn has_room(&self, config: &Config, octets: usize) -> bool {
         (self.queue.len() as u64) < config.socket_datagrams_max
-            && (self.queued_octets + octets) as u64 <= config.socket_octets_max
+            && (self.queue.is_empty()
+                || self.queued_octets + octets <= self.settings.receive_buffer_octets)
     }
 
-    pub(super) fn put(&mut self, datagram: ReceivedDatagram) {
+    /// Whether the socket wants what `sender` sent: with a peer, only the peer's.
+    pub(super) fn hears(&self, sender: SocketAddr) -> bool {
+        self.remote
+            .is_none_or(|peer| (peer.ip(), peer.port()) == (sender.ip(), sender.port()))
+    }
+
+    pub(super) fn put(&mut self, datagram: ReceivedDatagram, cast: Cast) {
         self.queued_octets += datagram.octets.len();
-        self.last_request = Some((datagram.remote, datagram.destination));
+        // Nothing is ever sent from a group or a broadcast address (RFC 1122 §3.2.1.3).
+        self.last_request =
+            (cast == Cast::Unicast).then_some((datagram.remote, datagram.destination));
         self.queue.push_back(datagram);
     }
 

@@ -35,6 +35,7 @@ fn bind(around: &mut Surroundings, udp: &mut Udp, port: u16) -> SocketId {
             ..Local::default()
         },
         remote: None,
+        ..Default::default()
     };
     udp.open(&mut around.at(Instant::ZERO), &call, None)
         .unwrap()
@@ -45,6 +46,7 @@ fn connect(around: &mut Surroundings, udp: &mut Udp) -> (SocketId, SocketAddr) {
     let call = OpenSocket {
         local: Local::default(),
         remote: Some(them()),
+        ..Default::default()
     };
     udp.open(&mut around.at(Instant::ZERO), &call, Some(us()))
         .unwrap()
@@ -82,6 +84,7 @@ fn send(octets: usize, remote: Option<SocketAddr>) -> SendDatagram {
         source: None,
         octets,
         hop_limit: None,
+        traffic_class: None,
     }
 }
 
@@ -211,6 +214,7 @@ fn misuse_is_refused_with_its_own_reason() {
             ..Local::default()
         },
         remote: None,
+        ..Default::default()
     };
     let again = udp.open(&mut around.at(Instant::ZERO), &call, None);
     assert_eq!(again.unwrap_err(), CallRefused::AddressInUse);
@@ -229,6 +233,7 @@ fn rfc6056_03_sockets_connected_to_one_peer_never_share_a_port() {
     let call = OpenSocket {
         local: Local::default(),
         remote: Some(them()),
+        ..Default::default()
     };
     let refused = udp.open(&mut around.at(Instant::ZERO), &call, Some(us()));
     assert_eq!(refused.unwrap_err(), CallRefused::PortsExhausted);

@@ -6,6 +6,7 @@
 pub mod checksum;
 pub mod dns_message;
 pub mod dns_name;
+pub mod group;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;

@@ -643,6 +643,7 @@ fn bad_87_limits_give_typed_errors_and_never_an_abort() {
         let call = sidestep_stack::Call::OpenSocket(sidestep_stack::call::OpenSocket {
             local,
             remote: None,
+            ..Default::default()
         });
         match scene.host.try_call(call) {
             Ok(Reply::Socket { .. }) => sockets += 1,

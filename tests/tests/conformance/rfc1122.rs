@@ -328,6 +328,7 @@ fn rfc1122_11_an_icmp_error_reaches_the_socket_that_it_quotes() {
                     ..Local::default()
                 },
                 remote: Some(remote),
+                ..Default::default()
             })
             .0
         };
@@ -450,6 +451,7 @@ fn rfc1122_18_an_answer_leaves_from_the_address_that_was_asked() {
                     source: Some(got.destination),
                     octets: bytes::Bytes::from_static(b"answer"),
                     hop_limit: None,
+                    traffic_class: None,
                 },
             });
             let (_, seen) = scene.host.next_sent().unwrap();
@@ -484,6 +486,7 @@ fn rfc1122_21_a_connected_socket_hears_that_nobody_listens() {
         let (socket, _) = scene.host.open_udp_with(OpenSocket {
             local: Local::default(),
             remote: Some(scene.remote(9)),
+            ..Default::default()
         });
         scene.host.send_udp(socket, None, b"anybody?");
         let (_, packet) = scene.host.next_sent().unwrap();

@@ -38,6 +38,7 @@ pub(super) fn arrived(octet: u8) -> ReceivedDatagram {
         octets: Bytes::copy_from_slice(&[octet]),
         hop_limit: 64,
         traffic_class: TrafficClass::default(),
+        ip_header: Bytes::new(),
     }
 }
 
@@ -47,6 +48,7 @@ pub(super) fn departing(remote: Option<SocketAddr>) -> SendDatagram {
         source: None,
         octets: Bytes::from_static(b"d"),
         hop_limit: None,
+        traffic_class: None,
     }
 }
 

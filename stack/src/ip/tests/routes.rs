@@ -266,10 +266,11 @@ fn rfc1191_01_a_learned_path_mtu_is_part_of_the_path_and_observed() {
 #[test]
 fn the_link_needs_no_route_for_its_broadcast_and_groups() {
     let host = Host::new();
-    for destination in ["255.255.255.255", "224.0.0.5", "ff02::fb"] {
+    let groups = ["224.0.0.5", "239.1.2.3", "ff02::fb", "ff0e::fb"];
+    for destination in groups.into_iter().chain(["255.255.255.255"]) {
         assert!(source(&host, destination).is_ok(), "{destination}");
     }
-    assert_eq!(source(&host, "ff0e::fb"), Err(CallRefused::NoRoute));
+    assert_eq!(source(&host, "2001:db8:9::fb"), Err(CallRefused::NoRoute));
     assert_eq!(host.ip.cast_of(ip("192.0.2.255")), Cast::Broadcast);
 }
 
