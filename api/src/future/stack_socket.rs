@@ -19,9 +19,8 @@ use crate::packet_conn::StackSocket;
 fn departing(octets: &[u8], remote: Option<SocketAddr>) -> SendDatagram {
     SendDatagram {
         remote,
-        source: None,
         octets: Bytes::copy_from_slice(octets),
-        hop_limit: None,
+        ..SendDatagram::default()
     }
 }
 
