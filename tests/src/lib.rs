@@ -9,6 +9,7 @@
 pub mod craft;
 pub mod expect;
 pub mod host;
+pub mod latency;
 pub mod ledger;
 pub mod link;
 pub mod lossy_device;

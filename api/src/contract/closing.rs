@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::background::Background;
-use super::deadlines::{blocked_read, blocked_write};
+use super::deadlines::{TOO_MUCH, blocked_read, blocked_write};
 use super::exchange::{read_up_to, reads, writes};
 use super::kit::{Ability, Bench, Pair, Promise};
 use super::say::{Step, breach, closed, equal, pattern, same_octets, took, works};
@@ -35,6 +35,13 @@ pub(super) const PROMISES: &[Promise] = &[
         text: "Close wakes every blocked call with `Closed`, and does not wait for the peer.",
         needs: &[],
         check: close_wakes,
+    },
+    Promise {
+        name: "closed_write_says_how_much",
+        source: "points 2 and 7",
+        text: "A write that is cut short by `close` says how much was taken.",
+        needs: &[Ability::Buffer],
+        check: closed_write_says_how_much,
     },
     Promise {
         name: "close_delivers",
@@ -124,6 +131,23 @@ fn close_wakes(pair: &Pair, bench: &Bench) -> Step {
         closed("a write that was blocked", result)?;
     }
     Ok(())
+}
+
+fn closed_write_says_how_much(pair: &Pair, bench: &Bench) -> Step {
+    let (here, there) = pair.ends();
+    let write = blocked_write(&here)?;
+    // Something of it has arrived, so something was taken.
+    reads(&there, 1)?.within(bench.patience)??;
+    works("close", here.close())?;
+    let (result, _) = write.within(bench.late)?;
+    let taken = closed("a write that was blocked", result)?.written();
+    if taken > 0 && taken < TOO_MUCH {
+        return Ok(());
+    }
+    breach(
+        format!("written() to say between 1 and {}", TOO_MUCH - 1),
+        taken.to_string(),
+    )
 }
 
 fn close_delivers(pair: &Pair, bench: &Bench) -> Step {

@@ -10,5 +10,6 @@
 
 mod blocking;
 mod broken;
+mod measured;
 mod runs;
 mod worlds;

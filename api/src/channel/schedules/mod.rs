@@ -33,6 +33,7 @@ mod ticket;
 mod waiters;
 
 mod accepting;
+mod contract;
 mod datagrams;
 mod streams;
 mod tasks;

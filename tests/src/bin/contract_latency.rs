@@ -1,0 +1,70 @@
+//! Measures two promises of the contract: `close` wakes a blocked call within 10 ms, and a deadline
+//! fires within 2 ms of its time, on an idle machine.
+//!
+//! `contract_latency [TRIALS]` (200 unless said) prints a line for each blocked call: how long it
+//! took, in microseconds, at least, half of the time, but for one in a hundred, and at most. It ends
+//! with 1 if one in a hundred took longer than promised. Run it where the right of root is, for the
+//! kernel's part needs a network namespace of its own.
+
+use std::process::ExitCode;
+
+use sidestep_tests::latency::{Measurement, Place, Wake, of_place};
+use sidestep_tools::namespace::enter_own_network;
+
+fn main() -> ExitCode {
+    let trials = std::env::args()
+        .nth(1)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(200);
+    // First thing: without the right of root it works only while there is one thread.
+    let namespace = enter_own_network();
+    let mut all = of_place(&Place::stack());
+    let _deaf = match namespace.map(|_| Place::kernel()) {
+        Ok(Ok((place, deaf))) => {
+            all.extend(of_place(&place));
+            Some(deaf)
+        }
+        Ok(Err(error)) => {
+            println!("SKIPPED: the kernel: {error}");
+            None
+        }
+        Err(error) => {
+            println!("SKIPPED: the kernel: {error}");
+            None
+        }
+    };
+    println!("{trials} trials each, in microseconds");
+    println!(
+        "{:<10} {:<22} {:>9} {:>9} {:>9} {:>9}",
+        "wake-up", "of a blocked", "min", "median", "p99", "max"
+    );
+    let mut kept = true;
+    for measurement in &mut all {
+        kept &= print(measurement, trials);
+    }
+    if kept {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Measures and prints; true if what is promised was seen.
+fn print(measurement: &mut Measurement, trials: usize) -> bool {
+    let wake = match measurement.wake {
+        Wake::Close => "close",
+        Wake::Deadline => "deadline",
+    };
+    match measurement.run(trials) {
+        Ok(times) => {
+            let late = times.p99 > measurement.wake.limit();
+            let verdict = if late { "  LATE" } else { "" };
+            println!("{wake:<10} {:<22} {times}{verdict}", measurement.name);
+            !late
+        }
+        Err(error) => {
+            println!("{wake:<10} {:<22} FAILED: {error}", measurement.name);
+            false
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `close` wakes blocked calls within 10 ms, and deadlines fire within 2 ms of their time.
+//!
+//! Other tests share the machine, so the best of a few trials counts: it fails if the wake-up is
+//! missing or slow by design. `contract_latency` measures the rest on an idle machine.
+
+use sidestep_tests::latency::{Measurement, Place, of_place};
+use sidestep_tests::namespace_net::in_own_network;
+
+const TRIALS: usize = 8;
+
+fn in_time(all: Vec<Measurement>) {
+    for mut measurement in all {
+        let Measurement { wake, .. } = measurement;
+        let times = measurement
+            .run(TRIALS)
+            .unwrap_or_else(|error| panic!("{wake:?} of {}: {error}", measurement.name));
+        assert!(
+            times.min <= wake.limit(),
+            "{wake:?} of {}: {times}",
+            measurement.name
+        );
+    }
+}
+
+#[test]
+fn calls_on_the_stack_wake_in_time() {
+    in_time(of_place(&Place::stack()));
+}
+
+#[test]
+fn calls_on_the_kernel_wake_in_time() {
+    in_own_network(
+        "contract::measured::calls_on_the_kernel_wake_in_time",
+        env!("CARGO_BIN_EXE_in-own-network"),
+        || {
+            let (place, _deaf) = Place::kernel().expect("it gives sockets");
+            in_time(of_place(&place));
+        },
+    );
+}
