@@ -7,14 +7,17 @@
 #[cfg(feature = "async")]
 mod poll;
 
+mod copy;
+mod watch;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use sidestep_stack::Call;
 use sidestep_stack::call::{ConnectionId, ConnectionOptions};
-use sidestep_stack::{Call, Reply};
 
 use crate::address::Network;
 use crate::any_conn::{Conn, forward_conn};
@@ -24,7 +27,7 @@ use crate::channel::ticket;
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::driver::request::Request;
-use crate::error::{Cause, Op, OpError, SysCall};
+use crate::error::{Op, OpError, SysCall};
 use crate::host::HostStream;
 use crate::net::Shared;
 use crate::socket_options::KeepAliveConfig;
@@ -487,32 +490,6 @@ impl TCPConn {
             ..ConnectionOptions::default()
         };
         self.set_options(options, |host| host.set_write_buffer(octets))
-    }
-
-    /// STATUS (RFC 9293 §3.10.6): state, windows, congestion control, measured times.
-    ///
-    /// # Errors
-    ///
-    /// With op `set`: the connection is closed or gone; `NotSupported` on the host.
-    pub fn info(&self) -> Result<TCPInfo, OpError> {
-        match &*self.0 {
-            Inner::Stack(conn) => {
-                let status = || {
-                    conn.stream.check_held()?;
-                    let connection = conn.connection().ok_or(Failure::NotConnected)?;
-                    match conn.shared.call(Call::Status(connection), Deadline::NONE)? {
-                        Reply::Status(status) => Ok(*status),
-                        _ => Err(Failure::NotConnected),
-                    }
-                };
-                status().map_err(|failure| conn.failed(Op::Set, failure, SysCall::GetSockOpt))
-            }
-            Inner::Host(conn) => Err(OpError::new(
-                Op::Set,
-                conn.network().as_str(),
-                Cause::NotSupported,
-            )),
-        }
     }
 }
 

@@ -52,6 +52,8 @@ pub enum Op {
     Write,
     /// `readfrom`
     ReadFrom,
+    /// `writeto`
+    WriteTo,
     /// `set`
     Set,
     /// `close`
@@ -70,6 +72,7 @@ impl Op {
             Self::Read => "read",
             Self::Write => "write",
             Self::ReadFrom => "readfrom",
+            Self::WriteTo => "writeto",
             Self::Set => "set",
             Self::Close => "close",
             Self::File => "file",

@@ -43,6 +43,7 @@ mod bell;
 pub mod cancel;
 mod channel;
 pub mod conn;
+pub mod conn_events;
 mod conn_io;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -75,6 +76,7 @@ pub use address::{
 pub use any_conn::{AnyConn, Conn};
 pub use cancel::CancelToken;
 pub use conn::{TCPConn, TCPInfo};
+pub use conn_events::{ConnEvent, ConnEventKind, ConnEvents};
 pub use deadline::Deadline;
 pub use dial::{
     Dialer, dial, dial_ip, dial_tcp, dial_timeout, dial_udp, listen, listen_ip, listen_packet,

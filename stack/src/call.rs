@@ -85,6 +85,31 @@ pub struct KeepAlive {
     pub probes_max: u32,
 }
 
+/// How a connection finds out how much the path carries.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum CongestionAlgorithm {
+    /// RFC 5681 with the recovery of RFC 6582.
+    #[default]
+    Reno,
+}
+
+impl CongestionAlgorithm {
+    /// All that exist.
+    pub const ALL: [Self; 1] = [Self::Reno];
+
+    /// The name, as Linux has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reno => "reno",
+        }
+    }
+
+    /// The one of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+}
+
 /// Settings of one connection. `None` means the default in [`Config`](crate::Config).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ConnectionOptions {
@@ -103,6 +128,8 @@ pub struct ConnectionOptions {
     pub hop_limit: Option<u8>,
     /// DSCP of the segments (MUST-48); the ECN bits are TCP's own.
     pub dscp: Option<u8>,
+    /// The algorithm of congestion control.
+    pub congestion: Option<CongestionAlgorithm>,
 }
 
 /// Whether a port may have several owners.

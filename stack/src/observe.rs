@@ -148,6 +148,20 @@ pub enum Observation {
 }
 
 impl Observation {
+    /// The connection that it happened to, if it is about one.
+    pub const fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::StateChanged { connection, .. }
+            | Self::TimerFired { connection, .. }
+            | Self::RetransmissionTimeoutChanged { connection, .. }
+            | Self::CongestionWindowChanged { connection, .. } => Some(*connection),
+            Self::SegmentSent { connection, .. } => *connection,
+            Self::Discarded { .. } | Self::PathMtuChanged { .. } | Self::NameQuerySent { .. } => {
+                None
+            }
+        }
+    }
+
     /// The clause that explains it.
     pub const fn clause(&self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ pub(crate) mod datagram;
 pub(crate) mod datagram_batch;
 #[cfg_attr(not(feature = "async"), allow(dead_code))]
 pub(crate) mod datagram_poll;
+pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
 pub(crate) mod stream;

@@ -118,6 +118,16 @@ impl Desk {
             Request::Call { call, answer } => {
                 drop(answer.give(self.stack.user_calls(now, call)));
             }
+            Request::Subscribe {
+                connection,
+                queue,
+                answer,
+            } => {
+                let status = self.stack.user_calls(now, Call::Status(connection));
+                let added =
+                    status.is_ok() && self.onlookers.add(&mut self.stack, connection, queue);
+                drop(answer.give(added));
+            }
             Request::Counters { answer } => self.count(answer),
             Request::Close => {
                 self.close_everything(now);

@@ -237,6 +237,7 @@ impl Desk {
             // In line, and asked for by STATUS; soft errors likewise.
             Event::Urgent(_) | Event::Soft { .. } => {}
             Event::Released(connection) => {
+                self.onlookers.released(&mut self.stack, connection);
                 self.channels.leaving.remove(connection.0);
                 self.channels.connections.remove(connection.0);
             }

@@ -12,6 +12,7 @@ use sidestep_stack::call::LookupId;
 use sidestep_stack::event::LookedUp;
 use sidestep_stack::{CallRefused, Instant, OutPacket, Packet, Stack};
 
+use super::onlookers::Onlookers;
 use super::request::{Arrival, Request};
 use super::slots::Slots;
 use crate::channel::accept::Acceptor;
@@ -58,6 +59,8 @@ pub(crate) struct Desk {
     pub(crate) channels: Channels,
     pub(crate) mailbox: Arc<Mailbox<Request>>,
     pub(crate) stream_limits: StreamLimits,
+    /// Who looks on at which connection.
+    pub(crate) onlookers: Onlookers,
     /// Why the thread is gone, should the desk be dropped now.
     pub(crate) gone: Gone,
     pub(crate) tally: Tally,
@@ -86,6 +89,7 @@ impl Desk {
             channels: Channels::default(),
             mailbox,
             stream_limits,
+            onlookers: Onlookers::default(),
             gone: Gone::Died,
             tally: Tally::default(),
             farewell_since: None,
@@ -116,6 +120,7 @@ impl Drop for Desk {
         for (_, stream) in self.channels.connections.iter() {
             stream.die(self.gone);
         }
+        self.onlookers.die();
         for (_, acceptor) in self.channels.listeners.iter() {
             acceptor.die(self.gone);
         }

@@ -8,6 +8,7 @@ pub(crate) mod carry_out;
 pub(crate) mod clock;
 pub(crate) mod deliver;
 pub(crate) mod desk;
+pub(crate) mod onlookers;
 pub(crate) mod request;
 pub(crate) mod slots;
 pub(crate) mod thread;

@@ -6,16 +6,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sidestep_stack::call::{Listen, Local, LookUp, OpenConnection, OpenSocket};
+use sidestep_stack::call::{ConnectionId, Listen, Local, LookUp, OpenConnection, OpenSocket};
 use sidestep_stack::event::LookedUp;
 use sidestep_stack::wire::protocol::Protocol;
 use sidestep_stack::{Call, CallRefused, Reply};
 
 use crate::channel::accept::Acceptor;
 use crate::channel::datagram::DatagramChannel;
+use crate::channel::events::EventQueue;
 use crate::channel::failure::{Gone, Source};
 use crate::channel::stream::Stream;
 use crate::channel::ticket::Answer;
+use crate::conn_events::ConnEvent;
 use crate::net::NetCounters;
 
 /// A connection that the stack has accepted and the application has not, yet.
@@ -117,6 +119,12 @@ pub(crate) enum Request {
     Call {
         call: Call,
         answer: Answer<Result<Reply, CallRefused>>,
+    },
+    /// Somebody wants to look on at a connection; the answer is whether there is room.
+    Subscribe {
+        connection: ConnectionId,
+        queue: Arc<EventQueue<ConnEvent>>,
+        answer: Answer<bool>,
     },
     /// What was counted so far.
     Counters { answer: Answer<NetCounters> },

@@ -90,6 +90,7 @@ pub(crate) fn turn(
     transmit(desk, device, now, &mut state, &mut work)?;
     // Packets to ourselves arrive while packets are pulled.
     tell_news(desk, now, &mut work);
+    desk.onlookers.tell(&mut desk.stack);
     if !desk.blocked.is_empty() && state == DeviceState::Ready {
         // The packets that were in the way have left.
         work = Work::Some;

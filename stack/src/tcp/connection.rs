@@ -245,7 +245,7 @@ impl Connection {
                 peer_mss: negotiate::default_mss(remote),
             },
             recovery: new_recovery(config, new.iss),
-            congestion: Congestion::new(config),
+            congestion: Congestion::new(new.settings.congestion, config),
             cwnd_limited: false,
             rtt: RttEstimator::new(config),
             timers: Timers::default(),

@@ -3,7 +3,7 @@
 //! `call/open.rs` and listeners make it, `call/status.rs` changes it. It decides nothing.
 
 use crate::base::Duration;
-use crate::call::{ConnectionOptions, KeepAlive};
+use crate::call::{CongestionAlgorithm, ConnectionOptions, KeepAlive};
 use crate::config::Config;
 use crate::tcp::send::segmentize::Nagle;
 
@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) hop_limit: u8,
     /// MUST-48.
     pub(crate) dscp: u8,
+    /// RFC 5681.
+    pub(crate) congestion: CongestionAlgorithm,
 }
 
 /// Bounds of the buffers that a user may choose.
@@ -52,6 +54,7 @@ impl Settings {
             send_buffer_octets: octets(config.send_buffer_octets),
             hop_limit: u8::try_from(config.hop_limit).unwrap_or(64),
             dscp: 0,
+            congestion: CongestionAlgorithm::default(),
         };
         settings.change(options);
         settings
@@ -79,6 +82,9 @@ impl Settings {
         }
         if let Some(dscp) = options.dscp {
             self.dscp = dscp & 0x3f;
+        }
+        if let Some(congestion) = options.congestion {
+            self.congestion = congestion;
         }
     }
 }

@@ -6,6 +6,7 @@
 use core::fmt::Debug;
 
 use crate::base::Instant;
+use crate::call::CongestionAlgorithm;
 use crate::config::Config;
 use crate::tcp::sample::AckSample;
 
@@ -81,8 +82,10 @@ pub(crate) enum Congestion {
 
 impl Congestion {
     /// The algorithm of a new connection.
-    pub(crate) fn new(config: &Config) -> Self {
-        Self::Reno(Reno::new(config))
+    pub(crate) fn new(algorithm: CongestionAlgorithm, config: &Config) -> Self {
+        match algorithm {
+            CongestionAlgorithm::Reno => Self::Reno(Reno::new(config)),
+        }
     }
 }
 
