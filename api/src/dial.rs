@@ -15,7 +15,7 @@ use std::time::Duration;
 pub use dialer::Dialer;
 pub use free::{
     dial, dial_ip, dial_tcp, dial_timeout, dial_udp, listen, listen_ip, listen_packet, listen_tcp,
-    listen_udp, lookup_host, lookup_ip,
+    listen_udp,
 };
 
 use crate::any_conn::AnyConn;

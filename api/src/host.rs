@@ -17,6 +17,7 @@ pub use connecting::HostConnecting;
 pub use datagram::dial_udp;
 pub use datagram::{HostSocket, listen_udp};
 pub use listener::{HostListener, listen_tcp, listen_tcp_with};
-pub use lookup::lookup_ip;
+pub(crate) use lookup::{ask, sort_destinations};
+pub(crate) use options::interface_index;
 pub use stream::HostStream;
 pub use stream::dial_tcp;

@@ -80,7 +80,7 @@ pub use conn_events::{ConnEvent, ConnEventKind, ConnEvents};
 pub use deadline::Deadline;
 pub use dial::{
     Dialer, dial, dial_ip, dial_tcp, dial_timeout, dial_udp, listen, listen_ip, listen_packet,
-    listen_tcp, listen_udp, lookup_host, lookup_ip,
+    listen_tcp, listen_udp,
 };
 pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};
 pub use hardware_addr::{HardwareAddr, parse_mac};
@@ -93,9 +93,13 @@ pub use ip_ext::{
 pub use ip_net::{IPMask, IPNet, MaskSize, cidr_mask, ipv4_mask, parse_cidr};
 pub use listen_config::ListenConfig;
 pub use listener::{AnyListener, Listener, TCPListener};
+pub use lookup::{
+    lookup_addr, lookup_cname, lookup_host, lookup_ip, lookup_mx, lookup_ns, lookup_srv, lookup_txt,
+};
 pub use net::{Entered, Net, NetCounters};
 pub use options::{NetOptions, StartError};
 pub use packet_conn::{AnyPacketConn, PacketConn};
+pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFiles, SRV};
 pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
 pub use udp::UDPConn;
 

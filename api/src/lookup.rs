@@ -1,186 +1,255 @@
-//! Names to addresses: [`Net::lookup_host`] and what `dial` and `listen` use for it.
+//! Names on a network: [`Net::resolver`], its look-ups as methods of [`Net`], and the crate's free
+//! functions.
 //!
-//! The stack's resolver does the asking; here literals are answered at once, the host's resolver
-//! files are read, and a look-up that nobody waits for any more is taken back.
+//! `dial` and `listen` come here for the addresses of a target. What a look-up does is in
+//! `resolver/`.
 
-use std::fs;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::net::IpAddr;
 
-use sidestep_stack::call::{Families, LookUp, ResolverSettings};
-use sidestep_stack::event::Answer;
+use sidestep_stack::call::Families;
 
-use crate::address::parse_ip_zone;
-use crate::address::{Host, Target};
-use crate::channel::failure::Failure;
-use crate::channel::ticket;
+use crate::address::{Host, IPAddr, Target};
 use crate::deadline::Deadline;
-use crate::driver::request::Request;
 use crate::error::{Cause, DNSError, DNSErrorKind};
-use crate::host;
-use crate::net::{Backend, Net, Shared};
-
-/// Servers that are used, as the C library's `MAXNS`.
-const SERVERS_MAX: usize = 3;
-
-/// Domains that are searched.
-const SEARCH_MAX: usize = 6;
-
-/// The port of name servers.
-const DNS_PORT: u16 = 53;
+use crate::net::Net;
+use crate::resolver::{MX, NS, Resolver, SRV};
 
 impl Net {
-    /// The addresses of `host`, as text, in the order in which they should be tried. A literal
-    /// gives itself.
-    ///
-    /// # Errors
-    ///
-    /// `no such host`, a timeout, or what the server answered.
-    #[doc(alias = "LookupHost")]
-    pub fn lookup_host(&self, host: &str) -> Result<Vec<String>, DNSError> {
-        if let Some((_, zone)) = parse_ip_zone(host)
-            && !zone.as_str().is_empty()
-        {
-            // As in Go: a literal with a zone gives itself, zone included.
-            return Ok(vec![host.to_owned()]);
-        }
-        let found = self.lookup_ip(host)?;
-        Ok(found.iter().map(IpAddr::to_string).collect())
+    /// The network's own resolver. It goes by what the network was given
+    /// ([`NetOptions::resolver`](crate::NetOptions::resolver)), or by the files of the host.
+    #[doc(alias = "DefaultResolver")]
+    pub fn resolver(&self) -> Resolver {
+        Resolver::default().over(self)
     }
 
-    /// As [`lookup_host`](Self::lookup_host), as addresses.
+    /// See [`Resolver::lookup_host`].
     ///
     /// # Errors
     ///
-    /// As for [`lookup_host`](Self::lookup_host).
+    /// As for [`Resolver::lookup_host`].
+    #[doc(alias = "LookupHost")]
+    pub fn lookup_host(&self, host: &str) -> Result<Vec<String>, DNSError> {
+        self.resolver().lookup_host(host)
+    }
+
+    /// The addresses of `host`, of both families, in the order in which they should be tried.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_host`].
     #[doc(alias = "LookupIP")]
     pub fn lookup_ip(&self, host: &str) -> Result<Vec<IpAddr>, DNSError> {
-        self.look_up(host, Families::Both, Deadline::NONE)
+        let found = self.resolver().lookup_ip_addr(host)?;
+        Ok(found.into_iter().filter_map(|addr| addr.ip).collect())
+    }
+
+    /// See [`Resolver::lookup_ip_addr`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_host`].
+    #[doc(alias = "LookupIPAddr")]
+    pub fn lookup_ip_addr(&self, host: &str) -> Result<Vec<IPAddr>, DNSError> {
+        self.resolver().lookup_ip_addr(host)
+    }
+
+    /// See [`Resolver::lookup_net_ip`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_ip`].
+    #[doc(alias = "LookupNetIP")]
+    pub fn lookup_net_ip(&self, network: &str, host: &str) -> Result<Vec<IpAddr>, Cause> {
+        self.resolver().lookup_net_ip(network, host)
+    }
+
+    /// See [`Resolver::lookup_addr`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_addr`].
+    #[doc(alias = "LookupAddr")]
+    pub fn lookup_addr(&self, addr: &str) -> Result<Vec<String>, DNSError> {
+        self.resolver().lookup_addr(addr)
+    }
+
+    /// See [`Resolver::lookup_cname`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_cname`].
+    #[doc(alias = "LookupCNAME")]
+    pub fn lookup_cname(&self, host: &str) -> Result<String, DNSError> {
+        self.resolver().lookup_cname(host)
+    }
+
+    /// See [`Resolver::lookup_mx`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_mx`].
+    #[doc(alias = "LookupMX")]
+    pub fn lookup_mx(&self, name: &str) -> Result<Vec<MX>, DNSError> {
+        self.resolver().lookup_mx(name)
+    }
+
+    /// See [`Resolver::lookup_ns`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_ns`].
+    #[doc(alias = "LookupNS")]
+    pub fn lookup_ns(&self, name: &str) -> Result<Vec<NS>, DNSError> {
+        self.resolver().lookup_ns(name)
+    }
+
+    /// See [`Resolver::lookup_srv`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_srv`].
+    #[doc(alias = "LookupSRV")]
+    pub fn lookup_srv(
+        &self,
+        service: &str,
+        proto: &str,
+        name: &str,
+    ) -> Result<(String, Vec<SRV>), DNSError> {
+        self.resolver().lookup_srv(service, proto, name)
+    }
+
+    /// See [`Resolver::lookup_txt`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Resolver::lookup_txt`].
+    #[doc(alias = "LookupTXT")]
+    pub fn lookup_txt(&self, name: &str) -> Result<Vec<String>, DNSError> {
+        self.resolver().lookup_txt(name)
+    }
+
+    /// See [`lookup_port`](crate::lookup_port).
+    ///
+    /// # Errors
+    ///
+    /// As for [`lookup_port`](crate::lookup_port).
+    #[doc(alias = "LookupPort")]
+    pub fn lookup_port(&self, network: &str, service: &str) -> Result<u16, Cause> {
+        crate::lookup_port(network, service)
     }
 
     /// The addresses of the target's host, if it is a name.
     pub(crate) fn find(&self, target: &Target, deadline: Deadline) -> Result<Vec<IpAddr>, Cause> {
-        match &target.host {
-            Host::Empty | Host::Literal(..) => Ok(Vec::new()),
-            // Both families are asked for even if one is wanted: "no suitable address" is not "no
-            // such host".
-            Host::Name(name) => Ok(self.look_up(name, Families::Both, deadline)?),
-        }
-    }
-
-    pub(crate) fn look_up(
-        &self,
-        name: &str,
-        families: Families,
-        deadline: Deadline,
-    ) -> Result<Vec<IpAddr>, DNSError> {
-        if let Some((ip, _)) = parse_ip_zone(name) {
-            return Ok(vec![ip]);
-        }
-        if name.is_empty() {
-            return Err(DNSError::new(DNSErrorKind::NoSuchHost, name));
-        }
-        match &self.0 {
-            Backend::Stack(shared) => shared.look_up(name, families, deadline),
-            Backend::Host => {
-                let found = host::lookup_ip(name, deadline)?;
-                Ok(found.into_iter().map(|(ip, _)| ip).collect())
-            }
-        }
+        self.resolver().with_deadline(deadline).find_target(target)
     }
 }
 
-impl Shared {
-    fn look_up(
-        &self,
-        name: &str,
-        families: Families,
-        deadline: Deadline,
-    ) -> Result<Vec<IpAddr>, DNSError> {
-        let asked = self.lookups_asked.fetch_add(1, Ordering::Relaxed);
-        let (ticket, answer) = ticket::pair();
-        let look_up = LookUp::addresses(name, families);
-        let outcome = self
-            .mailbox
-            .post(
-                Request::LookUp {
-                    look_up,
-                    asked,
-                    answer,
-                },
-                deadline,
-            )
-            .and_then(|()| ticket.wait(deadline));
-        match outcome {
-            Ok(Ok(looked_up)) => looked_up
-                .result
-                .map(Answer::into_addresses)
-                .map_err(|error| DNSError::from_lookup(name, &error, looked_up.server.as_deref())),
-            Ok(Err(_)) => Err(DNSError::new(DNSErrorKind::NoServer, name)),
-            Err(Failure::Timeout) => {
-                // Nobody waits any more. If the mailbox is full, the look-up ends by itself.
-                let _ = self
-                    .mailbox
-                    .post(Request::CancelLookUp { asked }, Deadline::past());
-                Err(DNSError::new(DNSErrorKind::Timeout, name))
-            }
-            Err(_) => Err(DNSError::new(DNSErrorKind::StackGone, name)),
-        }
+impl Resolver {
+    /// The addresses of the target's host, if it is a name.
+    pub(crate) fn find_target(&self, target: &Target) -> Result<Vec<IpAddr>, Cause> {
+        let Host::Name(name) = &target.host else {
+            return Ok(Vec::new());
+        };
+        let found = self.lookup_ip_addr(name)?;
+        Ok(found.into_iter().filter_map(|addr| addr.ip).collect())
+    }
+
+    /// As [`find_target`](Self::find_target), for a task. Deadline and token are the caller's
+    /// affair; dropping it takes the question back.
+    #[cfg(feature = "async")]
+    #[allow(dead_code)]
+    pub(crate) async fn find_target_async(&self, target: &Target) -> Result<Vec<IpAddr>, Cause> {
+        let Host::Name(name) = &target.host else {
+            return Ok(Vec::new());
+        };
+        // Both families are asked for even if one is wanted: "no suitable address" is not "no such
+        // host".
+        let found = self.find_addresses(name, Families::Both).await?;
+        Ok(found.into_iter().filter_map(|addr| addr.ip).collect())
     }
 }
 
-/// What the host's `/etc/resolv.conf` and `/etc/hosts` say. A file that cannot be read says nothing.
-pub fn host_settings() -> ResolverSettings {
-    let resolv_conf = fs::read("/etc/resolv.conf").unwrap_or_default();
-    let hosts = fs::read("/etc/hosts").unwrap_or_default();
-    let mut settings = resolver_settings(&String::from_utf8_lossy(&resolv_conf));
-    settings.hosts = String::from_utf8_lossy(&hosts).into_owned();
-    settings
+/// The network of the free functions.
+fn current(name: &str) -> Result<Net, DNSError> {
+    Net::current().ok_or_else(|| DNSError::new(DNSErrorKind::NoStack, name))
 }
 
-/// Reads the text of a `resolv.conf` (resolv.conf(5)). What it does not say stays with the defaults.
-pub fn resolver_settings(resolv_conf: &str) -> ResolverSettings {
-    let mut settings = ResolverSettings {
-        ndots: 1,
-        ..ResolverSettings::default()
-    };
-    for line in resolv_conf.lines() {
-        let line = line.split(['#', ';']).next().unwrap_or_default();
-        let mut words = line.split_whitespace();
-        match words.next() {
-            Some("nameserver") if settings.servers.len() < SERVERS_MAX => {
-                if let Some((ip, _)) = words.next().and_then(parse_ip_zone) {
-                    settings.servers.push(SocketAddr::new(ip, DNS_PORT));
-                }
-            }
-            // The last of the two wins.
-            Some("domain") => settings.search = words.take(1).map(domain).collect(),
-            Some("search") => settings.search = words.take(SEARCH_MAX).map(domain).collect(),
-            Some("options") => words.for_each(|word| option(&mut settings, word)),
-            Some(_) | None => {}
-        }
-    }
-    settings
+/// [`Net::lookup_host`] on the network that this thread has entered, else on the installed one.
+///
+/// # Errors
+///
+/// As for [`Net::lookup_host`], and that there is no network.
+#[doc(alias = "LookupHost")]
+pub fn lookup_host(host: &str) -> Result<Vec<String>, DNSError> {
+    current(host)?.lookup_host(host)
 }
 
-fn domain(word: &str) -> String {
-    word.trim_end_matches('.').to_owned()
+/// [`Net::lookup_ip`] on the current network.
+///
+/// # Errors
+///
+/// As for [`lookup_host`].
+#[doc(alias = "LookupIP")]
+pub fn lookup_ip(host: &str) -> Result<Vec<IpAddr>, DNSError> {
+    current(host)?.lookup_ip(host)
 }
 
-fn option(settings: &mut ResolverSettings, word: &str) {
-    let Some((name, value)) = word.split_once(':') else {
-        return;
-    };
-    let Ok(value) = value.parse::<u32>() else {
-        return;
-    };
-    match name {
-        "ndots" => settings.ndots = value.min(15) as u8,
-        "timeout" => {
-            settings.timeout = Some(Duration::from_secs(u64::from(value.clamp(1, 30))));
-        }
-        "attempts" => settings.attempts = Some(value.clamp(1, 5)),
-        _ => {}
-    }
+/// [`Net::lookup_addr`] on the current network.
+///
+/// # Errors
+///
+/// As for [`Resolver::lookup_addr`], and that there is no network.
+#[doc(alias = "LookupAddr")]
+pub fn lookup_addr(addr: &str) -> Result<Vec<String>, DNSError> {
+    current(addr)?.lookup_addr(addr)
+}
+
+/// [`Net::lookup_cname`] on the current network.
+///
+/// # Errors
+///
+/// As for [`lookup_host`].
+#[doc(alias = "LookupCNAME")]
+pub fn lookup_cname(host: &str) -> Result<String, DNSError> {
+    current(host)?.lookup_cname(host)
+}
+
+/// [`Net::lookup_mx`] on the current network.
+///
+/// # Errors
+///
+/// As for [`Resolver::lookup_mx`], and that there is no network.
+#[doc(alias = "LookupMX")]
+pub fn lookup_mx(name: &str) -> Result<Vec<MX>, DNSError> {
+    current(name)?.lookup_mx(name)
+}
+
+/// [`Net::lookup_ns`] on the current network.
+///
+/// # Errors
+///
+/// As for [`lookup_mx`].
+#[doc(alias = "LookupNS")]
+pub fn lookup_ns(name: &str) -> Result<Vec<NS>, DNSError> {
+    current(name)?.lookup_ns(name)
+}
+
+/// [`Net::lookup_srv`] on the current network.
+///
+/// # Errors
+///
+/// As for [`lookup_mx`].
+#[doc(alias = "LookupSRV")]
+pub fn lookup_srv(service: &str, proto: &str, name: &str) -> Result<(String, Vec<SRV>), DNSError> {
+    current(name)?.lookup_srv(service, proto, name)
+}
+
+/// [`Net::lookup_txt`] on the current network.
+///
+/// # Errors
+///
+/// As for [`lookup_host`].
+#[doc(alias = "LookupTXT")]
+pub fn lookup_txt(name: &str) -> Result<Vec<String>, DNSError> {
+    current(name)?.lookup_txt(name)
 }

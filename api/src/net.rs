@@ -24,6 +24,7 @@ use crate::device::memory::{MemoryOptions, cable};
 use crate::driver::request::Request;
 use crate::error::{Cause, Op, OpError};
 use crate::options::{NetOptions, StartError};
+use crate::resolver::settings::Names;
 
 /// A network to dial and listen on: a userspace stack of its own, or the host's kernel.
 ///
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) stream_limits: StreamLimits,
     pub(crate) datagram_limits: DatagramLimits,
     pub(crate) lookups_asked: AtomicU64,
+    /// `None`: the stack itself was told how names are resolved.
+    pub(crate) names: RwLock<Option<Arc<Names>>>,
 }
 
 impl Shared {
@@ -78,6 +81,11 @@ impl Shared {
         self.mailbox
             .post(Request::Call { call, answer }, deadline)?;
         ticket.wait(deadline)?.map_err(Failure::Refused)
+    }
+
+    /// Where look-ups take their settings from, unless the stack itself was told.
+    pub(crate) fn names(&self) -> Option<Arc<Names>> {
+        self.names.read().clone()
     }
 
     /// Waits until the packet thread has looked at a channel: what was closed there is closed.
@@ -303,13 +311,17 @@ impl Net {
         self.configure(Call::SetPolicies(policies.to_vec()))
     }
 
-    /// Changes how names are resolved.
+    /// Changes how names are resolved. From now on no file of the host is read.
     ///
     /// # Errors
     ///
     /// As for [`add_address`](Self::add_address).
     pub fn set_resolver(&self, settings: ResolverSettings) -> Result<(), Cause> {
-        self.configure(Call::SetResolver(settings))
+        self.configure(Call::SetResolver(settings))?;
+        if let Backend::Stack(shared) = &self.0 {
+            *shared.names.write() = None;
+        }
+        Ok(())
     }
 
     fn configure(&self, call: Call) -> Result<(), Cause> {

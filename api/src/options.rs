@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sidestep_stack::base::random::Seed;
@@ -24,8 +24,10 @@ use crate::device::Device;
 use crate::driver::clock::Clock;
 use crate::driver::thread::{Farewell, Parts, start};
 use crate::error::ParseError;
-use crate::lookup;
 use crate::net::{Backend, Net, Shared};
+use crate::resolver::ResolverFiles;
+use crate::resolver::files::Files;
+use crate::resolver::settings::Names;
 
 /// So many requests may wait for the packet thread; more of them make their callers wait.
 const REQUESTS_MAX: usize = 1_024;
@@ -96,6 +98,7 @@ pub struct NetOptions {
     seed: Option<Seed>,
     mtu_octets: Option<u16>,
     resolver: Option<ResolverSettings>,
+    resolver_files: Option<ResolverFiles>,
     farewell: Duration,
 }
 
@@ -116,6 +119,7 @@ impl NetOptions {
             seed: None,
             mtu_octets: None,
             resolver: None,
+            resolver_files: None,
             farewell: FAREWELL,
         }
     }
@@ -188,10 +192,19 @@ impl NetOptions {
         self
     }
 
-    /// How names are resolved, instead of what `/etc/resolv.conf` and `/etc/hosts` say.
+    /// How names are resolved, instead of what `/etc/resolv.conf` and `/etc/hosts` say: then no file
+    /// is read.
     #[must_use]
     pub fn resolver(mut self, settings: ResolverSettings) -> Self {
         self.resolver = Some(settings);
+        self
+    }
+
+    /// Files that say how names are resolved, instead of those of the host. They are read when a
+    /// name is looked up.
+    #[must_use]
+    pub fn resolver_files(mut self, files: ResolverFiles) -> Self {
+        self.resolver_files = Some(files);
         self
     }
 
@@ -270,10 +283,18 @@ impl NetOptions {
                     refused,
                 })?;
         }
-        let resolver = self.resolver.unwrap_or_else(lookup::host_settings);
-        stack
-            .user_calls(now, Call::SetResolver(resolver))
-            .map_err(StartError::Resolver)?;
+        let names = match self.resolver {
+            Some(settings) => {
+                stack
+                    .user_calls(now, Call::SetResolver(settings))
+                    .map_err(StartError::Resolver)?;
+                None
+            }
+            None => Some(match self.resolver_files {
+                Some(files) => Arc::new(Names::of_files(Arc::new(Files::new(files)))),
+                None => Names::of_host(),
+            }),
+        };
         let running = start(Parts {
             stack,
             device,
@@ -289,6 +310,7 @@ impl NetOptions {
             stream_limits,
             datagram_limits,
             lookups_asked: std::sync::atomic::AtomicU64::new(0),
+            names: RwLock::new(names),
         }))))
     }
 }

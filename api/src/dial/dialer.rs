@@ -18,6 +18,7 @@ use crate::deadline::Deadline;
 use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, UnknownNetworkError};
 use crate::ip::IPConn;
 use crate::net::Net;
+use crate::resolver::Resolver;
 use crate::socket_options::{Control, KeepAliveConfig, SocketOptions};
 use crate::udp::UDPConn;
 use crate::{Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, Zone};
@@ -55,6 +56,7 @@ pub struct Dialer {
     fallback_delay: Option<Duration>,
     keep_alive: KeepAliveConfig,
     control: Option<Control>,
+    resolver: Option<Resolver>,
     cancel: Option<CancelToken>,
 }
 
@@ -76,6 +78,7 @@ impl Dialer {
             fallback_delay: Some(FALLBACK_DELAY),
             keep_alive: KeepAliveConfig::GO,
             control: None,
+            resolver: None,
             cancel: None,
         }
     }
@@ -141,6 +144,14 @@ impl Dialer {
         self
     }
 
+    /// Who looks names up: the network's own resolver unless set. Its queries go over the network
+    /// that is dialled, unless it was made for another one.
+    #[doc(alias = "Resolver")]
+    pub fn resolver(mut self, resolver: &Resolver) -> Self {
+        self.resolver = Some(resolver.clone());
+        self
+    }
+
     /// What takes back dials that wait: they fail with [`Cause::Canceled`].
     #[doc(alias = "Cancel")]
     #[doc(alias = "DialContext")]
@@ -167,7 +178,9 @@ impl Dialer {
             return self.dial_unix_network(&net, parsed, address, deadline);
         }
         let target = Target::parse(parsed, address, Purpose::Dial).map_err(failed)?;
-        let found = net.find(&target, deadline).map_err(failed)?;
+        let resolver = self.resolver.clone().unwrap_or_default();
+        let resolver = resolver.for_dial(&net, deadline, self.cancel.as_ref());
+        let found = resolver.find_target(&target).map_err(failed)?;
         let addresses = candidates(&target, &found)
             .and_then(|addresses| self.suiting(parsed, addresses))
             .map_err(|error| failed(error.into()))?;

@@ -2,7 +2,10 @@
 //!
 //! Called by `turn.rs` for each request in the mailbox. Nothing here waits.
 
-use sidestep_stack::call::{ConnectionId, OpenConnection, Release};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use sidestep_stack::call::{ConnectionId, LookUp, LookupId, OpenConnection, Release};
 use sidestep_stack::{Call, CallRefused, Instant, Reply};
 
 use super::desk::{Asked, Desk};
@@ -10,6 +13,7 @@ use super::request::{Opening, Request};
 use crate::channel::failure::{Gone, Source};
 use crate::channel::ticket::Answer;
 use crate::net::NetCounters;
+use crate::resolver::settings::Profile;
 
 /// Whether the packet thread goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,15 +98,15 @@ impl Desk {
             }
             Request::LookUp {
                 look_up,
+                profile,
                 asked,
                 answer,
-            } => match self.stack.user_calls(now, Call::LookUp(look_up)) {
-                Ok(Reply::Lookup(lookup)) => {
+            } => match self.look_up(now, look_up, profile.as_ref()) {
+                Ok(lookup) => {
                     self.channels.asked.insert(asked, lookup);
                     let entry = Asked { asked, answer };
                     self.channels.lookups.insert(lookup.0, entry);
                 }
-                Ok(_) => drop(answer.give(Err(CallRefused::Invalid))),
                 Err(refused) => drop(answer.give(Err(refused))),
             },
             Request::CancelLookUp { asked } => {
@@ -153,6 +157,42 @@ impl Desk {
             }
             Ok(_) => stream.refuse(CallRefused::Invalid),
             Err(refused) => stream.refuse(refused),
+        }
+    }
+
+    /// Begins a look-up by the settings of `profile`, for which the stack has a resolver as long as
+    /// somebody holds it.
+    fn look_up(
+        &mut self,
+        now: Instant,
+        look_up: LookUp,
+        profile: Option<&Arc<Profile>>,
+    ) -> Result<LookupId, CallRefused> {
+        let look_up = match profile {
+            None => look_up,
+            Some(profile) => {
+                let stack = RefCell::new(&mut self.stack);
+                let resolver = self.channels.profiles.resolver(
+                    profile,
+                    |profile| {
+                        let call = Call::AddResolver(profile.settings.clone());
+                        match stack.borrow_mut().user_calls(now, call)? {
+                            Reply::Resolver(resolver) => Ok(resolver),
+                            _ => Err(CallRefused::Invalid),
+                        }
+                    },
+                    |resolver| {
+                        let call = Call::RemoveResolver(resolver);
+                        // It was there, or is gone as it should be.
+                        let _ = stack.borrow_mut().user_calls(now, call);
+                    },
+                )?;
+                look_up.asking(resolver)
+            }
+        };
+        match self.stack.user_calls(now, Call::LookUp(look_up))? {
+            Reply::Lookup(lookup) => Ok(lookup),
+            _ => Err(CallRefused::Invalid),
         }
     }
 

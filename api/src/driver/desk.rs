@@ -21,6 +21,7 @@ use crate::channel::failure::{Attention, Gone, Source, StreamLimits};
 use crate::channel::mailbox::{Mail, Mailbox};
 use crate::channel::stream::Stream;
 use crate::channel::ticket::Answer;
+use crate::resolver::settings::Profiles;
 
 /// A look-up that goes on.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct Channels {
     pub(crate) sockets: Slots<Arc<DatagramChannel>>,
     pub(crate) raws: Slots<Arc<DatagramChannel>>,
     pub(crate) lookups: Slots<Asked>,
+    /// The stack's resolvers for those that have settings of their own.
+    pub(crate) profiles: Profiles,
     /// Look-ups by the number that their askers know. Never iterated.
     pub(crate) asked: HashMap<u64, LookupId>,
 }

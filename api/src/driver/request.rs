@@ -19,6 +19,7 @@ use crate::channel::stream::Stream;
 use crate::channel::ticket::Answer;
 use crate::conn_events::ConnEvent;
 use crate::net::NetCounters;
+use crate::resolver::settings::Profile;
 
 /// A connection that the stack has accepted and the application has not, yet.
 #[derive(Debug)]
@@ -105,8 +106,10 @@ pub(crate) enum Request {
         answer: Answer<Result<(), CallRefused>>,
     },
     /// A name; the answer comes when the look-up has ended. `asked` names it for `CancelLookUp`.
+    /// Without a profile it goes by the stack's own settings.
     LookUp {
         look_up: LookUp,
+        profile: Option<Arc<Profile>>,
         asked: u64,
         answer: Answer<Result<LookedUp, CallRefused>>,
     },

@@ -41,6 +41,9 @@ pub enum DNSErrorKind {
     /// No server is known, or none can be reached.
     #[error("no server can be reached")]
     NoServer,
+    /// The text in the place of an address is none.
+    #[error("unrecognized address")]
+    UnrecognizedAddress,
     /// A service's name is neither in our table nor in `/etc/services`.
     #[error("unknown port")]
     UnknownPort,

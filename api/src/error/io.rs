@@ -39,6 +39,7 @@ fn kind_of(cause: &Cause) -> ErrorKind {
 fn kind_of_look_up(error: &DNSError) -> ErrorKind {
     match error.err {
         DNSErrorKind::NoSuchHost | DNSErrorKind::UnknownPort => ErrorKind::NotFound,
+        DNSErrorKind::UnrecognizedAddress => ErrorKind::InvalidInput,
         DNSErrorKind::Timeout => ErrorKind::TimedOut,
         DNSErrorKind::Canceled => ErrorKind::ConnectionAborted,
         DNSErrorKind::ServerMisbehaving

@@ -41,6 +41,7 @@ mod io_futures;
 mod io_tokio;
 mod ip;
 mod listener;
+mod lookup;
 mod stack_socket;
 mod udp;
 pub(crate) mod waiting;
@@ -51,5 +52,9 @@ pub use conn::TCPConn;
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use ip::IPConn;
 pub use listener::{Incoming, TCPListener};
+pub use lookup::{
+    Resolver, lookup_addr, lookup_cname, lookup_host, lookup_ip_addr, lookup_mx, lookup_ns,
+    lookup_srv, lookup_txt,
+};
 pub use udp::UDPConn;
 pub use write::Write;

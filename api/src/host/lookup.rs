@@ -1,106 +1,225 @@
-//! Names, as the host's own resolver knows them.
+//! Names over the host kernel's UDP and TCP: the stack's own resolver, run by a thread that is there
+//! while somebody asks.
 //!
-//! The C library decides about files, servers and order. It takes texts for addresses that Go
-//! refuses (`127.1`), so those are refused here before it is asked.
+//! [`ask`] gives a question to the thread of the caller's network namespace, since kernel sockets
+//! belong to one; it ends when nobody has asked for a second. One thread serves all, so that
+//! simultaneous questions for one thing are one query, and a cache is one cache. A panic in it fails
+//! those who wait, never the process.
 
+mod engine;
+mod socket;
+
+use std::fs;
+use std::future::Future;
 use std::io;
-use std::net::{IpAddr, ToSocketAddrs};
-use std::sync::mpsc;
+use std::os::unix::fs::MetadataExt as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::address::{Zone, parse_ip_zone};
-use crate::deadline::Deadline;
-use crate::error::{DNSError, DNSErrorKind};
+use parking_lot::Mutex;
+use sidestep_stack::CallRefused;
+use sidestep_stack::call::LookUp;
+use sidestep_stack::event::LookedUp;
 
-/// RFC 1035 §2.3.4: the octets of a name, and of one label.
-const NAME_OCTETS_MAX: usize = 254;
-const LABEL_OCTETS_MAX: usize = 63;
+use crate::bell::Bell;
+use crate::channel::failure::Failure;
+use crate::channel::ticket::{self, Answer, Ticket};
+use crate::resolver::settings::Profile;
 
-/// The addresses of `name` in the resolver's order. A literal is its own address, and nobody is
-/// asked.
+use engine::{Engine, Rest};
+pub(crate) use socket::sort_destinations;
+
+/// The thread waits so long for the next question before it ends.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Namespaces that are remembered at one time; those where nobody asks are forgotten first.
+const DESKS_MAX: usize = 64;
+
+/// What an answer is like.
+type Outcome = Result<LookedUp, CallRefused>;
+
+/// Something for the thread.
+#[derive(Debug)]
+enum Order {
+    /// A question; `asked` names it for `Cancel`.
+    LookUp {
+        look_up: LookUp,
+        profile: Arc<Profile>,
+        asked: u64,
+        answer: Answer<Outcome>,
+    },
+    /// Nobody waits for the answer any more.
+    Cancel { asked: u64 },
+}
+
+/// One network namespace's in-tray.
+#[derive(Debug)]
+struct Desk {
+    state: Mutex<State>,
+    bell: Bell,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    orders: Vec<Order>,
+    asked: u64,
+    running: bool,
+    /// Where the thread left off; it has it while it runs.
+    engine: Option<Box<Engine>>,
+}
+
+/// Desks by the inode of their namespace, the one that was used last at the end.
+static DESKS: Mutex<Vec<(u64, Arc<Desk>)>> = Mutex::new(Vec::new());
+
+/// A question on its way. Dropped before its answer came, it is taken back.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    ticket: Ticket<Outcome>,
+    desk: Arc<Desk>,
+    /// `None` once there is an answer.
+    asked: Option<u64>,
+}
+
+/// Asks by `profile`, in the network namespace of the calling thread.
 ///
 /// # Errors
 ///
-/// There is no such host, or the deadline passed; the resolver is then left to finish alone.
-pub fn lookup_ip(name: &str, deadline: Deadline) -> Result<Vec<(IpAddr, Zone)>, DNSError> {
-    if let Some(literal) = parse_ip_zone(name) {
-        return Ok(vec![literal]);
+/// The system has no randomness, descriptor or thread left.
+pub(crate) fn ask(look_up: LookUp, profile: Arc<Profile>) -> io::Result<Asking> {
+    let desk = desk_of_this_namespace()?;
+    let (ticket, answer) = ticket::pair();
+    let mut state = desk.state.lock();
+    let asked = state.asked;
+    state.asked += 1;
+    if !state.running {
+        let engine = match state.engine.take() {
+            Some(engine) => engine,
+            None => Box::new(Engine::new()?),
+        };
+        let of_thread = Arc::clone(&desk);
+        thread::Builder::new()
+            .name("sidestep-names".into())
+            .spawn(move || run(&of_thread, engine))?;
+        state.running = true;
     }
-    let failed = |kind| DNSError::new(kind, name);
-    if !is_host_name(name) {
-        return Err(failed(DNSErrorKind::NoSuchHost));
-    }
-    if deadline.has_passed() {
-        return Err(failed(DNSErrorKind::Timeout));
-    }
-    let result = match deadline.remaining() {
-        None => ask(name),
-        Some(patience) => {
-            // The C library cannot be interrupted, so a thread of its own asks it.
-            let (tell, told) = mpsc::sync_channel(1);
-            let asked = name.to_owned();
-            thread::Builder::new()
-                .name("sidestep-lookup".into())
-                .spawn(move || {
-                    // Nobody listens any more if the deadline has passed.
-                    let _ = tell.send(ask(&asked));
-                })
-                .map_err(|_| DNSError {
-                    is_temporary: true,
-                    ..failed(DNSErrorKind::NoServer)
-                })?;
-            told.recv_timeout(patience)
-                .map_err(|_| failed(DNSErrorKind::Timeout))?
-        }
-    };
-    match result {
-        Ok(found) if found.is_empty() => Err(failed(DNSErrorKind::NoSuchHost)),
-        Ok(found) => Ok(found.into_iter().map(|ip| (ip, Zone::NONE)).collect()),
-        Err(error) if is_temporary(&error) => Err(DNSError {
-            is_temporary: true,
-            ..failed(DNSErrorKind::ServerMisbehaving)
-        }),
-        Err(_) => Err(failed(DNSErrorKind::NoSuchHost)),
-    }
-}
-
-fn ask(name: &str) -> io::Result<Vec<IpAddr>> {
-    let mut found = Vec::new();
-    for address in (name, 0).to_socket_addrs()? {
-        let ip = address.ip().to_canonical();
-        if !found.contains(&ip) {
-            found.push(ip);
-        }
-    }
-    Ok(found)
-}
-
-/// std keeps only the C library's text of its `EAI_AGAIN`.
-fn is_temporary(error: &io::Error) -> bool {
-    error.to_string().contains("emporary failure")
-}
-
-/// True if `name` can be asked about: labels of letters, digits, `-` and `_`, not all of them
-/// numbers.
-pub(super) fn is_host_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    if name.is_empty() || name.len() > NAME_OCTETS_MAX {
-        return false;
-    }
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= LABEL_OCTETS_MAX
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')
-    };
-    // A name that ends in a number is taken for an IPv4 address by some and not by others.
-    let ends_in_number = name.rsplit('.').next().is_some_and(|last| {
-        let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-        last.bytes().all(|octet| octet.is_ascii_digit())
-            || hex.is_some_and(|hex| hex.bytes().all(|octet| octet.is_ascii_hexdigit()))
+    state.orders.push(Order::LookUp {
+        look_up,
+        profile,
+        asked,
+        answer,
     });
-    name.split('.').all(is_label) && !ends_in_number
+    drop(state);
+    desk.bell.ring();
+    Ok(Asking {
+        ticket,
+        desk,
+        asked: Some(asked),
+    })
 }
+
+impl Future for Asking {
+    type Output = Result<Outcome, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = Pin::new(&mut self.ticket).poll(cx);
+        if outcome.is_ready() {
+            self.asked = None;
+        }
+        outcome
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if let Some(asked) = self.asked {
+            let mut state = self.desk.state.lock();
+            if state.running {
+                state.orders.push(Order::Cancel { asked });
+                drop(state);
+                self.desk.bell.ring();
+            }
+        }
+    }
+}
+
+fn desk_of_this_namespace() -> io::Result<Arc<Desk>> {
+    // Without /proc there is no way to tell namespaces apart, and hardly more than one.
+    let namespace = fs::metadata("/proc/thread-self/ns/net").map_or(0, |metadata| metadata.ino());
+    let mut desks = DESKS.lock();
+    if let Some(at) = desks.iter().position(|(of, _)| *of == namespace) {
+        let found = desks.remove(at);
+        let desk = Arc::clone(&found.1);
+        desks.push(found);
+        return Ok(desk);
+    }
+    let desk = Arc::new(Desk {
+        state: Mutex::default(),
+        bell: Bell::new()?,
+    });
+    if desks.len() >= DESKS_MAX
+        && let Some(at) = desks
+            .iter()
+            .position(|(_, desk)| !desk.state.lock().running)
+    {
+        desks.remove(at);
+    }
+    desks.push((namespace, Arc::clone(&desk)));
+    Ok(desk)
+}
+
+/// After a panic: those who wait are told, by their answers being dropped, and the next question
+/// begins anew.
+struct Leaving<'a>(&'a Desk);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        // After an orderly end the desk may have its next thread already.
+        if thread::panicking() {
+            let mut state = self.0.state.lock();
+            state.running = false;
+            let orders = std::mem::take(&mut state.orders);
+            drop(state);
+            drop(orders);
+        }
+    }
+}
+
+/// What the thread does.
+fn run(desk: &Desk, mut engine: Box<Engine>) {
+    let _leaving = Leaving(desk);
+    let mut rested_since = None;
+    loop {
+        desk.bell.silence();
+        let orders = std::mem::take(&mut desk.state.lock().orders);
+        for order in orders {
+            engine.carry_out(order);
+        }
+        let wait = match engine.turn() {
+            Rest::Until(wait) => {
+                rested_since = None;
+                wait
+            }
+            Rest::Idle => {
+                let since: &Instant = rested_since.get_or_insert_with(Instant::now);
+                let left = LINGER.saturating_sub(since.elapsed());
+                if left.is_zero() {
+                    let mut state = desk.state.lock();
+                    if state.orders.is_empty() {
+                        state.engine = Some(engine);
+                        state.running = false;
+                        return;
+                    }
+                    rested_since = None;
+                }
+                Some(left)
+            }
+        };
+        engine.wait(desk.bell.descriptor(), wait);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -206,7 +206,7 @@ fn zone_name(zone: Zone) -> Zone {
 }
 
 /// The index of the interface called `name`.
-pub(super) fn interface_index(name: &str) -> Option<u32> {
+pub(crate) fn interface_index(name: &str) -> Option<u32> {
     netdevice::name_to_index(any_socket()?, name).ok()
 }
 

@@ -1,10 +1,9 @@
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::lookup::is_host_name;
 use super::*;
 use crate::address::{Network, Purpose, TCPAddr, Target, UDPAddr};
 use crate::deadline::Deadline;
@@ -509,58 +508,6 @@ on_the_host! {
         let octets: usize = readers.into_iter().map(|r| r.join().expect("no panic")).sum();
         assert_eq!(octets, 6_000);
     }
-}
-
-#[test]
-fn literals_are_their_own_addresses() {
-    let ip = |text: &str| text.parse::<IpAddr>().expect("a literal");
-    let found = lookup_ip("192.0.2.7", Deadline::NONE);
-    assert_eq!(found, Ok(vec![(ip("192.0.2.7"), "".into())]));
-    let found = lookup_ip("fe80::1%eth0", Deadline::NONE);
-    assert_eq!(found, Ok(vec![(ip("fe80::1"), "eth0".into())]));
-}
-
-#[test]
-fn texts_that_can_be_no_name_are_no_such_host() {
-    for text in [
-        "",
-        " ",
-        "a b",
-        "127.1",
-        "0127.0.0.1",
-        "0x7f.1",
-        "a..b",
-        ".a",
-        "-a",
-        "1",
-        "ä.example",
-    ] {
-        let error = lookup_ip(text, Deadline::NONE).expect_err(text);
-        assert!(error.is_not_found && error.server.is_none(), "{text}");
-        assert_eq!(error.to_string(), format!("lookup {text}: no such host"));
-    }
-    for text in [
-        "a",
-        "a.example",
-        "a.example.",
-        "_srv.a",
-        "1a",
-        "xn--a",
-        "4.3.2.1.in-addr.arpa",
-    ] {
-        assert!(is_host_name(text), "{text}");
-    }
-    assert!(!is_host_name(&"a".repeat(64)));
-    assert!(is_host_name(&"a".repeat(63)));
-    assert!(!is_host_name(&"a.".repeat(128)));
-}
-
-#[test]
-fn localhost_is_known_and_a_past_deadline_is_not_waited_for() {
-    let found = lookup_ip("localhost", PATIENCE.into()).expect("hosts file");
-    assert!(found.iter().all(|(ip, _)| ip.is_loopback()));
-    let late = lookup_ip("localhost", Deadline::past()).expect_err("late");
-    assert!(late.is_timeout);
 }
 
 #[test]

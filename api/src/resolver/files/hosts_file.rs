@@ -15,8 +15,16 @@ pub(crate) type HostAddress = (IpAddr, Zone);
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct HostsFile {
     /// By name in lower case, as [`absolute`] writes it.
-    by_name: BTreeMap<String, Vec<HostAddress>>,
+    by_name: BTreeMap<String, Entry>,
     by_address: BTreeMap<HostAddress, Vec<String>>,
+}
+
+/// What the file knows of a name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Entry {
+    addresses: Vec<HostAddress>,
+    /// The first name of the line that had this one first.
+    canonical: String,
 }
 
 impl HostsFile {
@@ -29,10 +37,16 @@ impl HostsFile {
             let Some(address) = words.next().and_then(parse_ip_zone) else {
                 continue;
             };
+            let mut canonical = None;
             for word in words {
                 let name = absolute(word);
                 let key = name.to_ascii_lowercase();
-                file.by_name.entry(key).or_default().push(address.clone());
+                let canonical = canonical.get_or_insert_with(|| key.clone());
+                let entry = file.by_name.entry(key).or_insert_with(|| Entry {
+                    addresses: Vec::new(),
+                    canonical: canonical.clone(),
+                });
+                entry.addresses.push(address.clone());
                 let names = file.by_address.entry(address.clone()).or_default();
                 names.push(name);
             }
@@ -43,8 +57,16 @@ impl HostsFile {
     /// The addresses of `name`, in the order of the file; none if the file does not have it. The
     /// case does not matter, nor the dot at the end of a name that has other dots.
     pub(crate) fn addresses(&self, name: &str) -> &[HostAddress] {
-        let key = absolute(name).to_ascii_lowercase();
-        self.by_name.get(&key).map_or(&[], Vec::as_slice)
+        self.entry(name).map_or(&[], |entry| &entry.addresses)
+    }
+
+    /// The name that the others on the line of `name` stand for: the first one.
+    pub(crate) fn canonical(&self, name: &str) -> Option<&str> {
+        self.entry(name).map(|entry| entry.canonical.as_str())
+    }
+
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.by_name.get(&absolute(name).to_ascii_lowercase())
     }
 
     /// The names of `address`, in the order of the file, with a dot at the end of those that have

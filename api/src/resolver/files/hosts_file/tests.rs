@@ -58,3 +58,17 @@ fn an_address_has_its_names_as_answers_are_written() {
     assert!(names("fe80::1").is_empty());
     assert!(names("192.0.2.9").is_empty());
 }
+
+#[test]
+fn the_first_name_of_a_line_is_the_one_that_the_others_stand_for() {
+    let file = HostsFile::parse(TEXT);
+    for (name, canonical) in [
+        ("server", "server.example."),
+        ("SERVER.example.", "server.example."),
+        ("localhost.localdomain", "localhost"),
+        ("zoned", "zoned"),
+    ] {
+        assert_eq!(file.canonical(name), Some(canonical), "{name}");
+    }
+    assert_eq!(file.canonical("nobody"), None);
+}
