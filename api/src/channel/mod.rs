@@ -13,6 +13,7 @@ pub(crate) mod datagram_poll;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod mailbox;
+pub(crate) mod pipe;
 pub(crate) mod stream;
 #[cfg_attr(not(feature = "async"), allow(dead_code))]
 pub(crate) mod stream_poll;

@@ -16,6 +16,8 @@ mod datagram_poll;
 mod failure;
 #[path = "../mailbox.rs"]
 mod mailbox;
+#[path = "../pipe.rs"]
+mod pipe;
 #[path = "../stream.rs"]
 mod stream;
 #[path = "../stream_poll.rs"]
@@ -35,6 +37,7 @@ mod waiters;
 mod accepting;
 mod contract;
 mod datagrams;
+mod pipes;
 mod streams;
 mod tasks;
 mod waking;
