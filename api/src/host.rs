@@ -5,13 +5,17 @@
 
 mod connecting;
 mod datagram;
+pub(crate) mod end;
+mod from_fd;
 mod listener;
 mod lookup;
 mod options;
+mod raw;
 mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod unix;
 
 pub use connecting::HostConnecting;
 pub use datagram::dial_udp;
@@ -19,5 +23,11 @@ pub use datagram::{HostSocket, listen_udp};
 pub use listener::{HostListener, listen_tcp, listen_tcp_with};
 pub(crate) use lookup::{ask, sort_destinations};
 pub(crate) use options::interface_index;
+pub use end::End;
+pub(crate) use from_fd::{Opened, OpenedListener, open_descriptor, open_listener_descriptor};
+pub use listener::{HostListener, Listening, listen_tcp, listen_tcp_with};
+pub use lookup::lookup_ip;
+pub use raw::{HostRaw, dial_ip, listen_ip};
 pub use stream::HostStream;
 pub use stream::dial_tcp;
+pub use unix::{HostUnix, HostUnixListener, UnixMsg, dial_unix, listen_unix, listen_unixgram};

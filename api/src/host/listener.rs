@@ -1,17 +1,17 @@
-//! A TCP listener of the host kernel.
+//! A listener of the host kernel, and how one of TCP is made.
 //!
-//! `listener.rs` of the crate makes a `TCPListener` of it. Handshakes that the peer aborted are
-//! skipped, never told to the user.
+//! `listener.rs` of the crate makes a `TCPListener` of it, `unix.rs` beside this file one of Unix
+//! sockets. Handshakes that the peer aborted are skipped, never told to the user.
 
 #[cfg(feature = "async")]
 mod poll;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::io::Errno as Raw;
-use rustix::net::{SocketFlags, SocketType, acceptfrom_with, bind, listen, sockopt};
+use rustix::io::{Errno as Raw, fcntl_dupfd_cloexec};
+use rustix::net::{SocketAddrAny, SocketFlags, SocketType, acceptfrom_with, bind, listen, sockopt};
 
 use super::options::{self, Family};
 use super::socket::{Socket, Way};
@@ -24,15 +24,18 @@ use crate::socket_options::SocketOptions;
 /// The backlog where the kernel does not tell its own.
 const BACKLOG_DEFAULT: i32 = 4_096;
 
-/// A listener that the kernel keeps.
+/// A listener of the kernel at an `A`.
 #[derive(Debug)]
-pub struct HostListener {
+pub struct Listening<A> {
     socket: Socket,
     network: Network,
-    local: TCPAddr,
+    local: A,
     /// What accepted connections begin with.
     options: SocketOptions,
 }
+
+/// A TCP listener that the kernel keeps.
+pub type HostListener = Listening<TCPAddr>;
 
 /// Listens at `local`: no IP, 0.0.0.0 and `::` cover all families of `network`; port 0 lets the
 /// kernel choose. `backlog` is how many connections may wait; `None` is the kernel's own limit.
@@ -76,17 +79,24 @@ fn listen_once(
     options::set_before_use(descriptor.as_fd(), family, &set)?;
     let address = family.address(local.ip, &local.zone, local.port)?;
     bind(&descriptor, &address).map_err(|error| Cause::sys(SysCall::Bind, error.into()))?;
+    wait_for_connections(&descriptor, backlog)?;
+    let local = options::tcp_addr(options::local(&descriptor)?);
+    let listening = HostListener::new(Socket::new(descriptor), network, local);
+    Ok(HostListener {
+        options: set,
+        ..listening
+    })
+}
+
+/// Lets the kernel take connections: `backlog` of them may wait, or as many as it likes.
+pub(super) fn wait_for_connections(
+    descriptor: impl AsFd,
+    backlog: Option<usize>,
+) -> Result<(), Cause> {
     let backlog = backlog.map_or_else(somaxconn, |backlog| {
         i32::try_from(backlog).unwrap_or(i32::MAX)
     });
-    listen(&descriptor, backlog).map_err(|error| Cause::sys(SysCall::Listen, error.into()))?;
-    let local = options::tcp_addr(options::local(&descriptor)?);
-    Ok(HostListener {
-        socket: Socket::new(descriptor),
-        network,
-        local,
-        options: set,
-    })
+    listen(descriptor, backlog).map_err(|error| Cause::sys(SysCall::Listen, error.into()))
 }
 
 fn somaxconn() -> i32 {
@@ -105,33 +115,65 @@ impl HostListener {
     /// descriptor left.
     #[doc(alias = "AcceptTCP")]
     pub fn accept(&self) -> Result<HostStream, OpError> {
-        self.accept_once()
-            .map_err(|cause| self.failed(Op::Accept, cause))
+        self.accept_with(|descriptor, address| self.connection(descriptor, address))
     }
 
-    fn accept_once(&self) -> Result<HostStream, Cause> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        loop {
-            let accepted = self.socket.perform(Way::In, SysCall::Accept, |fd| {
-                match acceptfrom_with(fd, flags) {
-                    // The peer went away before anybody took the connection: on to the next.
-                    Err(Raw::CONNABORTED) => Err(Raw::INTR),
-                    other => other,
-                }
-            });
-            let (descriptor, address) = accepted?;
-            let remote = address
-                .and_then(|address| SocketAddr::try_from(address).ok())
-                .or_else(|| options::peer(&descriptor));
-            // Without a peer it was reset meanwhile.
-            if let Some(remote) = remote {
-                let stream = HostStream::accepted(descriptor, self.network, remote)?;
-                stream
-                    .set_options(&self.options)
-                    .map_err(|error| error.err().clone())?;
-                return Ok(stream);
-            }
+    /// The connection of `descriptor`; `None` if it was reset meanwhile.
+    fn connection(
+        &self,
+        descriptor: OwnedFd,
+        address: Option<SocketAddrAny>,
+    ) -> Option<Result<HostStream, Cause>> {
+        let remote = address
+            .and_then(|address| SocketAddr::try_from(address).ok())
+            .or_else(|| options::peer(&descriptor))?;
+        let open = || {
+            let stream = HostStream::accepted(descriptor, self.network, remote)?;
+            stream
+                .set_options(&self.options)
+                .map_err(|error| error.err().clone())?;
+            Ok(stream)
+        };
+        Some(open())
+    }
+}
+
+impl<A> Listening<A> {
+    pub(super) fn new(socket: Socket, network: Network, local: A) -> Self {
+        Self {
+            socket,
+            network,
+            local,
+            options: SocketOptions::default(),
         }
+    }
+
+    /// Where it listens; known after `close` as well.
+    #[doc(alias = "Addr")]
+    pub const fn addr(&self) -> &A {
+        &self.local
+    }
+
+    /// The network that it listens on.
+    pub const fn network(&self) -> Network {
+        self.network
+    }
+}
+
+impl<A: Clone + Into<NetAddr>> Listening<A> {
+    /// Waits for a connection that `wrap` takes; `None` is one that is gone already.
+    pub(super) fn accept_with<T>(
+        &self,
+        wrap: impl Fn(OwnedFd, Option<SocketAddrAny>) -> Option<Result<T, Cause>>,
+    ) -> Result<T, OpError> {
+        let accept = || loop {
+            let accepted = self.socket.perform(Way::In, SysCall::Accept, accept_once);
+            let (descriptor, address) = accepted?;
+            if let Some(outcome) = wrap(descriptor, address) {
+                return outcome;
+            }
+        };
+        accept().map_err(|cause| self.failed(Op::Accept, cause))
     }
 
     /// Ends the listener; connections that were accepted live on.
@@ -143,17 +185,6 @@ impl HostListener {
         self.socket
             .close()
             .map_err(|cause| self.failed(Op::Close, cause))
-    }
-
-    /// Where it listens; known after `close` as well.
-    #[doc(alias = "Addr")]
-    pub const fn addr(&self) -> &TCPAddr {
-        &self.local
-    }
-
-    /// The network that it listens on.
-    pub const fn network(&self) -> Network {
-        self.network
     }
 
     /// Sets the deadline for `accept`; accepted connections have their own.
@@ -168,7 +199,32 @@ impl HostListener {
             .map_err(|cause| self.failed(Op::Set, cause))
     }
 
+    /// A second descriptor of the same listener: it lives on after `close`. It does not block, and
+    /// the deadline does not hold for it.
+    ///
+    /// # Errors
+    ///
+    /// With op `file`: it was closed before, or the process has no descriptor left.
+    #[doc(alias = "File")]
+    pub fn file(&self) -> Result<OwnedFd, OpError> {
+        self.socket
+            .at_once(SysCall::Dup, |fd| fcntl_dupfd_cloexec(fd, 0))
+            .map_err(|cause| self.failed(Op::File, cause))
+    }
+
     fn failed(&self, op: Op, cause: Cause) -> OpError {
-        OpError::new(op, self.network.as_str(), cause).with_addr(NetAddr::TCP(self.local.clone()))
+        OpError::new(op, self.network.as_str(), cause).with_addr(self.local.clone().into())
+    }
+}
+
+/// One call of the kernel.
+fn accept_once(
+    descriptor: BorrowedFd<'_>,
+) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    match acceptfrom_with(descriptor, flags) {
+        // The peer went away before anybody took the connection: on to the next.
+        Err(Raw::CONNABORTED) => Err(Raw::INTR),
+        other => other,
     }
 }

@@ -42,6 +42,14 @@ impl Family {
         }
     }
 
+    /// The family of a socket on `network` that is bound to `ip`.
+    pub(super) fn of_bound(network: Network, ip: Option<IpAddr>) -> Self {
+        match ip {
+            Some(IpAddr::V4(_)) => Self::V4,
+            Some(IpAddr::V6(_)) | None => Self::to_bind(network, ip),
+        }
+    }
+
     /// The family for a socket that is connected to `remote`.
     pub(super) const fn to_reach(remote: &SocketAddr) -> Self {
         match remote {

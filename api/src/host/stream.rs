@@ -1,24 +1,19 @@
-//! A TCP connection of the host kernel.
+//! A TCP connection of the host kernel: how it is opened, and the options of TCP.
 //!
-//! `conn.rs` makes a `TCPConn` of it. All methods take `&self` and may be called from many threads;
-//! none of them reads ahead or keeps octets back.
+//! `conn.rs` makes a `TCPConn` of it. What it shares with other sockets is in `end.rs`; nothing here
+//! moves an octet.
 
-#[cfg(feature = "async")]
-mod poll;
-
-use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno as Raw;
-use rustix::net::{
-    RecvFlags, SendFlags, Shutdown, SocketType, bind, connect, recv, send, shutdown, sockopt,
-};
+use rustix::net::{SocketType, bind, connect, sockopt};
 
+use super::end::{Carries, End};
 use super::options::{self, Family};
 use super::socket::{Socket, Way};
-use crate::address::{NetAddr, Network, TCPAddr};
+use crate::address::{NetAddr, Network, TCPAddr, Zone};
 use crate::deadline::Deadline;
 use crate::error::{Cause, Errno, Op, OpError, SysCall};
 use crate::socket_options::{KeepAliveConfig, SocketOptions};
@@ -26,14 +21,15 @@ use crate::socket_options::{KeepAliveConfig, SocketOptions};
 /// How often a dial is repeated that met itself, or a port that was just taken.
 const DIAL_ATTEMPTS: usize = 3;
 
-/// A connection that the kernel keeps.
-#[derive(Debug)]
-pub struct HostStream {
-    socket: Socket,
-    network: Network,
-    local: TCPAddr,
-    remote: TCPAddr,
-}
+/// A TCP connection that the kernel keeps.
+pub type HostStream = End<TCPAddr>;
+
+/// What stands for the peer of a socket that was brought here without one.
+static NOBODY: TCPAddr = TCPAddr {
+    ip: None,
+    port: 0,
+    zone: Zone::NONE,
+};
 
 /// Opens a connection to the one address `remote`, from `local` if given.
 ///
@@ -54,7 +50,7 @@ pub fn dial_tcp(
         // chosen by the kernel.
         let port_was_chosen = local.is_none_or(|local| local.port == 0);
         let by_accident = match &result {
-            Ok(stream) => stream.local == stream.remote,
+            Ok(stream) => stream.local_addr() == stream.remote_addr(),
             Err(cause) => cause.errno() == Some(Errno::EADDRNOTAVAIL),
         };
         if by_accident && port_was_chosen && attempt < DIAL_ATTEMPTS {
@@ -95,21 +91,27 @@ fn dial_once(
     socket.wait_writable()?;
     socket.at_once(SysCall::Connect, |fd| sockopt::socket_error(fd)?)?;
     socket.set_deadline(&[Way::Out], Deadline::NONE)?;
-    HostStream::new(socket, network, remote)
+    HostStream::open(socket, network, Some(remote))
 }
 
 impl HostStream {
-    fn new(socket: Socket, network: Network, remote: SocketAddr) -> Result<Self, Cause> {
+    /// The connection of `socket`, with Go's defaults.
+    pub(super) fn open(
+        socket: Socket,
+        network: Network,
+        remote: Option<SocketAddr>,
+    ) -> Result<Self, Cause> {
         let local = socket.at_once(SysCall::GetSockName, |fd| Ok(options::local(fd)))??;
         socket.at_once(SysCall::SetSockOpt, |fd| {
             Ok(options::set_stream_defaults(fd))
         })??;
-        Ok(Self {
+        Ok(Self::new(
             socket,
             network,
-            local: options::tcp_addr(local),
-            remote: options::tcp_addr(remote),
-        })
+            Carries::Octets,
+            options::tcp_addr(local),
+            remote.map(options::tcp_addr),
+        ))
     }
 
     /// A connection that was accepted.
@@ -118,141 +120,15 @@ impl HostStream {
         network: Network,
         remote: SocketAddr,
     ) -> Result<Self, Cause> {
-        Self::new(Socket::new(descriptor), network, remote)
-    }
-
-    /// Receives up to `buffer.len()` octets; 0 is the end of the stream, or an empty buffer.
-    ///
-    /// # Errors
-    ///
-    /// With op `read`.
-    pub fn read(&self, buffer: &mut [u8]) -> Result<usize, OpError> {
-        if buffer.is_empty() {
-            return self
-                .socket
-                .check_open()
-                .map(|()| 0)
-                .map_err(|cause| self.failed(Op::Read, cause));
-        }
-        self.socket
-            .perform(Way::In, SysCall::Read, |fd| {
-                recv(fd, &mut *buffer, RecvFlags::empty()).map(|(_, octets)| octets)
-            })
-            .map_err(|cause| self.failed(Op::Read, cause))
-    }
-
-    /// Sends all `octets`, which no octet of another call parts.
-    ///
-    /// # Errors
-    ///
-    /// With op `write`; [`OpError::written`] says how many octets were taken before.
-    pub fn write(&self, octets: &[u8]) -> Result<usize, OpError> {
-        let mut written = 0;
-        self.write_all(octets, &mut written)
-            .map_err(|cause| self.failed(Op::Write, cause).with_written(written))?;
-        Ok(written)
-    }
-
-    fn write_all(&self, octets: &[u8], written: &mut usize) -> Result<(), Cause> {
-        let _turn = self.socket.write_turn()?;
-        loop {
-            let rest = octets.get(*written..).unwrap_or_default();
-            *written += self.socket.perform(Way::Out, SysCall::Write, |fd| {
-                send(fd, rest, SendFlags::NOSIGNAL)
-            })?;
-            if *written >= octets.len() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Ends the connection: every call that waits fails with `Closed`, queued octets are still sent
-    /// by the kernel, and the peer is reset if octets from it were not read.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before.
-    pub fn close(&self) -> Result<(), OpError> {
-        self.socket
-            .close()
-            .map_err(|cause| self.failed(Op::Close, cause))
-    }
-
-    /// Ends our receiving: reads give the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before, or the connection is not established any more.
-    #[doc(alias = "CloseRead")]
-    pub fn close_read(&self) -> Result<(), OpError> {
-        self.shutdown(Shutdown::Read)
-    }
-
-    /// Ends our sending: the peer reads the end of the stream after what was written.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before, or the connection is not established any more.
-    #[doc(alias = "CloseWrite")]
-    pub fn close_write(&self) -> Result<(), OpError> {
-        self.shutdown(Shutdown::Write)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> Result<(), OpError> {
-        self.socket
-            .at_once(SysCall::Shutdown, |fd| shutdown(fd, how))
-            .map_err(|cause| self.failed(Op::Close, cause))
-    }
-
-    /// Our end; known after `close` as well.
-    pub const fn local_addr(&self) -> &TCPAddr {
-        &self.local
+        Self::open(Socket::new(descriptor), network, Some(remote))
     }
 
     /// The peer's end; known after `close` as well.
     pub const fn remote_addr(&self) -> &TCPAddr {
-        &self.remote
-    }
-
-    /// The network that it was dialled or listened for on.
-    pub const fn network(&self) -> Network {
-        self.network
-    }
-
-    /// Sets both deadlines.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before.
-    #[doc(alias = "SetDeadline")]
-    pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
-        self.set_deadlines(&[Way::In, Way::Out], deadline.into())
-    }
-
-    /// Sets the deadline for reads, also for those that wait already.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before.
-    #[doc(alias = "SetReadDeadline")]
-    pub fn set_read_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
-        self.set_deadlines(&[Way::In], deadline.into())
-    }
-
-    /// Sets the deadline for writes, also for those that wait already.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before.
-    #[doc(alias = "SetWriteDeadline")]
-    pub fn set_write_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
-        self.set_deadlines(&[Way::Out], deadline.into())
-    }
-
-    fn set_deadlines(&self, ways: &[Way], deadline: Deadline) -> Result<(), OpError> {
-        self.socket
-            .set_deadline(ways, deadline)
-            .map_err(|cause| self.not_set(cause))
+        match &self.remote {
+            Some(remote) => remote,
+            None => &NOBODY,
+        }
     }
 
     /// True, the default, sends small segments at once instead of gathering them (Nagle).
@@ -314,26 +190,6 @@ impl HostStream {
         })
     }
 
-    /// Octets that the kernel keeps for reads.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before.
-    #[doc(alias = "SetReadBuffer")]
-    pub fn set_read_buffer(&self, octets: usize) -> Result<(), OpError> {
-        self.set_option(|fd| sockopt::set_socket_recv_buffer_size(fd, octets))
-    }
-
-    /// Octets that the kernel takes before a write waits.
-    ///
-    /// # Errors
-    ///
-    /// It was closed before.
-    #[doc(alias = "SetWriteBuffer")]
-    pub fn set_write_buffer(&self, octets: usize) -> Result<(), OpError> {
-        self.set_option(|fd| sockopt::set_socket_send_buffer_size(fd, octets))
-    }
-
     /// Sets what `options` say of a connection that is open.
     ///
     /// # Errors
@@ -377,29 +233,6 @@ impl HostStream {
     /// It was closed before, or the kernel knows no such algorithm.
     pub fn set_congestion(&self, algorithm: &str) -> Result<(), OpError> {
         self.set_option(|fd| sockopt::set_tcp_congestion(fd, algorithm))
-    }
-
-    fn set_option(
-        &self,
-        action: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> rustix::io::Result<()>,
-    ) -> Result<(), OpError> {
-        self.socket
-            .at_once(SysCall::SetSockOpt, |fd| action(fd.as_fd()))
-            .map_err(|cause| self.not_set(cause))
-    }
-
-    fn net(&self) -> Cow<'static, str> {
-        self.network.as_str().into()
-    }
-
-    fn failed(&self, op: Op, cause: Cause) -> OpError {
-        OpError::new(op, self.net(), cause)
-            .with_source(NetAddr::TCP(self.local.clone()))
-            .with_addr(NetAddr::TCP(self.remote.clone()))
-    }
-
-    fn not_set(&self, cause: Cause) -> OpError {
-        OpError::new(Op::Set, self.net(), cause).with_addr(NetAddr::TCP(self.local.clone()))
     }
 }
 

@@ -55,7 +55,7 @@ impl UDPConn {
     ) -> Poll<Result<usize, OpError>> {
         let conn = match &*self.0 {
             Inner::Stack(conn) => conn,
-            Inner::Host(conn) => return conn.poll_write(cx, waiting, octets),
+            Inner::Host(conn) => return conn.poll_write_message(cx, waiting, octets),
         };
         let failed = |cause| conn.socket.failed(Op::Write, cause);
         conn.check_write(octets).map_err(failed)?;

@@ -6,35 +6,16 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno as Raw;
-use rustix::net::{RecvFlags, SendFlags, recv, recvfrom, send, sendto};
+use rustix::net::{RecvFlags, SendFlags, recvfrom, send, sendto};
 
 use super::HostSocket;
-use crate::address::{NetAddr, UDPAddr};
-use crate::channel::stream::Which;
-use crate::channel::waiters::Seat;
+use crate::address::UDPAddr;
 use crate::error::{Cause, Op, OpError, SysCall};
 use crate::future::waiting::Waiting;
 use crate::host::options;
 use crate::host::socket::Way;
 
 impl HostSocket {
-    pub(crate) fn poll_read(
-        &self,
-        cx: &mut Context<'_>,
-        waiting: &mut Waiting,
-        octets: &mut [u8],
-    ) -> Poll<Result<usize, OpError>> {
-        let failed = |cause| self.failed(Op::Read, cause);
-        if octets.is_empty() {
-            return Poll::Ready(self.socket.check_open().map(|()| 0).map_err(failed));
-        }
-        self.socket
-            .poll_perform(cx, waiting, (Way::In, SysCall::Read), |fd| {
-                recv(fd, &mut *octets, RecvFlags::empty()).map(|(_, octets)| octets)
-            })
-            .map_err(failed)
-    }
-
     pub(crate) fn poll_read_from(
         &self,
         cx: &mut Context<'_>,
@@ -53,19 +34,6 @@ impl HostSocket {
         Poll::Ready(Ok((octets, from.unwrap_or_default())))
     }
 
-    pub(crate) fn poll_write(
-        &self,
-        cx: &mut Context<'_>,
-        waiting: &mut Waiting,
-        octets: &[u8],
-    ) -> Poll<Result<usize, OpError>> {
-        self.socket
-            .poll_perform(cx, waiting, (Way::Out, SysCall::Write), |fd| {
-                send(fd, octets, SendFlags::NOSIGNAL)
-            })
-            .map_err(|cause| self.failed(Op::Write, cause))
-    }
-
     pub(crate) fn poll_write_to(
         &self,
         cx: &mut Context<'_>,
@@ -75,12 +43,12 @@ impl HostSocket {
     ) -> Poll<Result<usize, OpError>> {
         let address = self
             .address_of(to)
-            .map_err(|cause| self.failed_to(to, cause))?;
+            .map_err(|cause| self.not_sent(to.clone(), cause))?;
         self.socket
             .poll_perform(cx, waiting, (Way::Out, SysCall::WriteTo), |fd| {
                 sendto(fd, octets, SendFlags::NOSIGNAL, &address)
             })
-            .map_err(|cause| self.failed_to(to, cause))
+            .map_err(|cause| self.not_sent(to.clone(), cause))
     }
 
     /// Sends to `to`, or to the peer, if there is room now.
@@ -106,7 +74,7 @@ impl HostSocket {
             Ok(sent)
         };
         attempt().map_err(|cause: Cause| match to {
-            Some(to) => self.failed_to(to, cause),
+            Some(to) => self.not_sent(to.clone(), cause),
             None => self.failed(Op::Write, cause),
         })
     }
@@ -114,22 +82,5 @@ impl HostSocket {
     pub(crate) fn poll_send_ready(&self, cx: &mut Context<'_>, waiting: &mut Waiting) -> Poll<()> {
         // What went wrong is told by the send that follows.
         self.socket.poll_writable(cx, waiting).map(|_| ())
-    }
-
-    fn address_of(&self, to: &UDPAddr) -> Result<SocketAddr, Cause> {
-        if self.remote.is_some() {
-            return Err(Cause::WriteToConnected);
-        }
-        Ok(self.family.address(to.ip, &to.zone, to.port)?)
-    }
-
-    fn failed_to(&self, to: &UDPAddr, cause: Cause) -> OpError {
-        OpError::new(Op::Write, self.net(), cause)
-            .with_source(NetAddr::UDP(self.local.clone()))
-            .with_addr(NetAddr::UDP(to.clone()))
-    }
-
-    pub(crate) fn leave(&self, which: Which, seat: &mut Seat) {
-        self.socket.leave(which.into(), seat);
     }
 }

@@ -1,18 +1,17 @@
-//! A [`HostListener`] for tasks. `listener/poll.rs` polls with it.
+//! A [`Listening`] for tasks: what `listener/poll.rs` of the crate and `future/` poll.
 //!
 //! Handshakes that the peer aborted are skipped, as by `accept`.
 
-use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
 
-use rustix::io::Errno as Raw;
-use rustix::net::{SocketFlags, acceptfrom_with};
+use rustix::net::SocketAddrAny;
 
-use super::HostListener;
+use super::{HostListener, Listening, accept_once};
+use crate::address::NetAddr;
 use crate::channel::waiters::Seat;
-use crate::error::{Op, OpError, SysCall};
+use crate::error::{Cause, Op, OpError, SysCall};
 use crate::future::waiting::Waiting;
-use crate::host::options;
 use crate::host::socket::Way;
 use crate::host::stream::HostStream;
 
@@ -22,30 +21,33 @@ impl HostListener {
         cx: &mut Context<'_>,
         waiting: &mut Waiting,
     ) -> Poll<Result<HostStream, OpError>> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        self.poll_accept_with(cx, waiting, |descriptor, address| {
+            self.connection(descriptor, address)
+        })
+    }
+}
+
+impl<A: Clone + Into<NetAddr>> Listening<A> {
+    /// As `accept_with`, without waiting.
+    pub(in crate::host) fn poll_accept_with<T>(
+        &self,
+        cx: &mut Context<'_>,
+        waiting: &mut Waiting,
+        wrap: impl Fn(OwnedFd, Option<SocketAddrAny>) -> Option<Result<T, Cause>>,
+    ) -> Poll<Result<T, OpError>> {
         let failed = |cause| self.failed(Op::Accept, cause);
         loop {
-            let accepted =
-                self.socket
-                    .poll_perform(cx, waiting, (Way::In, SysCall::Accept), |fd| {
-                        match acceptfrom_with(fd, flags) {
-                            // The peer went away before anybody took the connection.
-                            Err(Raw::CONNABORTED) => Err(Raw::INTR),
-                            other => other,
-                        }
-                    });
+            let call = (Way::In, SysCall::Accept);
+            let accepted = self.socket.poll_perform(cx, waiting, call, accept_once);
             let (descriptor, address) = ready!(accepted).map_err(failed)?;
-            let remote = address
-                .and_then(|address| SocketAddr::try_from(address).ok())
-                .or_else(|| options::peer(&descriptor));
-            // Without a peer it was reset meanwhile.
-            if let Some(remote) = remote {
-                let stream = HostStream::accepted(descriptor, self.network, remote);
-                return Poll::Ready(stream.map_err(failed));
+            if let Some(outcome) = wrap(descriptor, address) {
+                return Poll::Ready(outcome.map_err(failed));
             }
         }
     }
+}
 
+impl<A> Listening<A> {
     pub(crate) fn leave(&self, seat: &mut Seat) {
         self.socket.leave(Way::In, seat);
     }

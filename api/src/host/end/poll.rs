@@ -1,4 +1,4 @@
-//! A [`HostStream`] for tasks. `conn/poll.rs` polls with these.
+//! An [`End`] for tasks. `conn/poll.rs`, `udp/poll.rs` and `future/` poll with these.
 //!
 //! Each form does what the method of its name does, and says "pending" where that would wait.
 
@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use rustix::io::Errno as Raw;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
-use super::HostStream;
+use super::{Carries, End};
+use crate::address::NetAddr;
 use crate::channel::stream::Which;
 use crate::channel::stream_poll::Writing;
 use crate::channel::waiters::Seat;
@@ -17,7 +18,7 @@ use crate::error::{Op, OpError, SysCall};
 use crate::future::waiting::Waiting;
 use crate::host::socket::Way;
 
-impl HostStream {
+impl<A: Clone + Into<NetAddr>> End<A> {
     pub(crate) fn poll_read(
         &self,
         cx: &mut Context<'_>,
@@ -62,6 +63,10 @@ impl HostStream {
         octets: &[u8],
     ) -> Poll<Result<(), OpError>> {
         let failed = |cause| self.failed(Op::Write, cause);
+        if self.carries == Carries::Messages {
+            writing.written = ready!(self.poll_write_message(cx, waiting, octets))?;
+            return Poll::Ready(Ok(()));
+        }
         if !writing.has_turn {
             ready!(self.socket.poll_turn(cx, waiting)).map_err(failed)?;
             writing.has_turn = true;
@@ -86,6 +91,20 @@ impl HostStream {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// One message.
+    pub(crate) fn poll_write_message(
+        &self,
+        cx: &mut Context<'_>,
+        waiting: &mut Waiting,
+        octets: &[u8],
+    ) -> Poll<Result<usize, OpError>> {
+        self.socket
+            .poll_perform(cx, waiting, (Way::Out, SysCall::Write), |fd| {
+                send(fd, octets, SendFlags::NOSIGNAL)
+            })
+            .map_err(|cause| self.failed(Op::Write, cause))
     }
 
     pub(crate) fn poll_write_some(
