@@ -1,15 +1,20 @@
 //! What all connections share: the trait [`Conn`], and [`AnyConn`], which is what `dial` gives.
 //!
-//! `conn.rs`, `udp.rs` and `ip.rs` implement the trait; `conn_io.rs` adds std's `Read` and `Write`.
+//! `conn.rs`, `udp.rs`, `ip.rs`, `unix.rs` and `pipe.rs` implement the trait; `conn_io.rs` adds std's
+//! `Read` and `Write`. Nothing here knows what a connection stands on.
 
 use std::fmt::Debug;
+use std::io::IoSlice;
 
 use crate::NetAddr;
+use crate::buffers::Buffers;
 use crate::conn::TCPConn;
 use crate::deadline::Deadline;
 use crate::error::OpError;
 use crate::ip::IPConn;
+use crate::pipe::PipeConn;
 use crate::udp::UDPConn;
+use crate::unix::UnixConn;
 
 /// A connection with a peer, whatever the network: what Go's `net.Conn` is.
 ///
@@ -42,6 +47,31 @@ pub trait Conn: Debug + Send + Sync {
     /// As for [`write`](Self::write).
     fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
         self.write(octets)
+    }
+
+    /// Sends all of `buffers`, in one go where the network can, and takes out what was sent; on a
+    /// network of datagrams they are one datagram. [`Buffers::write_to`] is the way to call it.
+    ///
+    /// # Errors
+    ///
+    /// With op `writev`, or `write` where it is one write after the other; [`OpError::written`] says
+    /// how many octets were taken before.
+    #[doc(alias = "writeBuffers")]
+    fn write_buffers(&self, buffers: &mut Buffers) -> Result<usize, OpError> {
+        buffers.write_each(|slice| self.write(slice))
+    }
+
+    /// Sends what there is room for, at least one octet: the shape of `write_vectored` of
+    /// `std::io::Write`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write_buffers`](Self::write_buffers).
+    fn write_some_slices(&self, slices: &[IoSlice<'_>]) -> Result<usize, OpError> {
+        match slices.iter().find(|slice| !slice.is_empty()) {
+            Some(first) => self.write_some(first),
+            None => Ok(0),
+        }
     }
 
     /// Closes the connection: every call that waits fails with `Closed`; what was written goes out
@@ -126,6 +156,10 @@ pub enum AnyConn {
     UDP(UDPConn),
     /// A raw IP socket with a peer.
     IP(IPConn),
+    /// A Unix socket with a peer.
+    Unix(UnixConn),
+    /// An end of a pipe in memory.
+    Pipe(PipeConn),
 }
 
 impl AnyConn {
@@ -134,6 +168,8 @@ impl AnyConn {
             Self::TCP(conn) => conn,
             Self::UDP(conn) => conn,
             Self::IP(conn) => conn,
+            Self::Unix(conn) => conn,
+            Self::Pipe(conn) => conn,
         }
     }
 
@@ -222,7 +258,7 @@ impl AnyConn {
     pub const fn as_tcp(&self) -> Option<&TCPConn> {
         match self {
             Self::TCP(conn) => Some(conn),
-            Self::UDP(_) | Self::IP(_) => None,
+            Self::UDP(_) | Self::IP(_) | Self::Unix(_) | Self::Pipe(_) => None,
         }
     }
 
@@ -230,13 +266,37 @@ impl AnyConn {
     pub const fn as_udp(&self) -> Option<&UDPConn> {
         match self {
             Self::UDP(conn) => Some(conn),
-            Self::TCP(_) | Self::IP(_) => None,
+            Self::TCP(_) | Self::IP(_) | Self::Unix(_) | Self::Pipe(_) => None,
+        }
+    }
+
+    /// The raw IP socket, if it is one.
+    pub const fn as_ip(&self) -> Option<&IPConn> {
+        match self {
+            Self::IP(conn) => Some(conn),
+            Self::TCP(_) | Self::UDP(_) | Self::Unix(_) | Self::Pipe(_) => None,
+        }
+    }
+
+    /// The Unix socket, if it is one.
+    pub const fn as_unix(&self) -> Option<&UnixConn> {
+        match self {
+            Self::Unix(conn) => Some(conn),
+            Self::TCP(_) | Self::UDP(_) | Self::IP(_) | Self::Pipe(_) => None,
         }
     }
 }
 
 impl Conn for AnyConn {
     forward_conn!(AnyConn);
+
+    fn write_buffers(&self, buffers: &mut Buffers) -> Result<usize, OpError> {
+        self.as_conn().write_buffers(buffers)
+    }
+
+    fn write_some_slices(&self, slices: &[IoSlice<'_>]) -> Result<usize, OpError> {
+        self.as_conn().write_some_slices(slices)
+    }
 
     fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
         Self::write_some(self, octets)
@@ -251,20 +311,14 @@ impl Conn for AnyConn {
     }
 }
 
-impl From<TCPConn> for AnyConn {
-    fn from(conn: TCPConn) -> Self {
-        Self::TCP(conn)
-    }
+macro_rules! from_conn {
+    ($($conn:ident => $variant:ident),*) => {$(
+        impl From<$conn> for AnyConn {
+            fn from(conn: $conn) -> Self {
+                Self::$variant(conn)
+            }
+        }
+    )*};
 }
 
-impl From<UDPConn> for AnyConn {
-    fn from(conn: UDPConn) -> Self {
-        Self::UDP(conn)
-    }
-}
-
-impl From<IPConn> for AnyConn {
-    fn from(conn: IPConn) -> Self {
-        Self::IP(conn)
-    }
-}
+from_conn!(TCPConn => TCP, UDPConn => UDP, IPConn => IP, UnixConn => Unix, PipeConn => Pipe);

@@ -10,6 +10,7 @@ mod poll;
 mod copy;
 mod watch;
 
+use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use sidestep_stack::call::{ConnectionId, ConnectionOptions};
 
 use crate::address::Network;
 use crate::any_conn::{Conn, forward_conn};
+use crate::buffers::Buffers;
 use crate::channel::failure::{Failure, Source, WriteFailure};
 use crate::channel::stream::{Linger, Stream, Which};
 use crate::channel::ticket;
@@ -241,6 +243,38 @@ impl TCPConn {
                 .write_some(octets)
                 .map_err(|failure| conn.failed(Op::Write, failure, SysCall::Write)),
             Inner::Host(conn) => conn.write(octets),
+        }
+    }
+
+    /// Sends all of `buffers` in one go, without copying, and takes out what was sent.
+    ///
+    /// # Errors
+    ///
+    /// With op `writev`, else as for [`write`](Self::write).
+    pub(crate) fn write_buffers(&self, buffers: &mut Buffers) -> Result<usize, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn.stream.write_slices(buffers.slices_mut()).map_err(
+                |WriteFailure { written, failure }| {
+                    conn.failed(Op::WriteV, failure, SysCall::WriteV)
+                        .with_written(written)
+                },
+            ),
+            Inner::Host(conn) => conn.write_slices(buffers.slices_mut()),
+        }
+    }
+
+    /// Sends what there is room for of `slices`, at least one octet.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write_buffers`](Self::write_buffers).
+    pub(crate) fn write_some_slices(&self, slices: &[IoSlice<'_>]) -> Result<usize, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => conn
+                .stream
+                .write_some_slices(slices)
+                .map_err(|failure| conn.failed(Op::WriteV, failure, SysCall::WriteV)),
+            Inner::Host(conn) => conn.write_some_slices(slices),
         }
     }
 
@@ -495,6 +529,14 @@ impl TCPConn {
 
 impl Conn for TCPConn {
     forward_conn!(TCPConn);
+
+    fn write_buffers(&self, buffers: &mut Buffers) -> Result<usize, OpError> {
+        Self::write_buffers(self, buffers)
+    }
+
+    fn write_some_slices(&self, slices: &[IoSlice<'_>]) -> Result<usize, OpError> {
+        Self::write_some_slices(self, slices)
+    }
 
     fn write_some(&self, octets: &[u8]) -> Result<usize, OpError> {
         Self::write_some(self, octets)

@@ -10,6 +10,8 @@ use crate::any_conn::{AnyConn, Conn};
 use crate::channel::failure::Failure;
 use crate::conn::TCPConn;
 use crate::error::{Cause, Errno, SysCall};
+use crate::pipe::PipeConn;
+use crate::unix::UnixConn;
 
 /// What a failure of a channel means to the user whose call would be `call` on a kernel.
 pub(crate) fn cause(failure: Failure, call: SysCall) -> Cause {
@@ -39,6 +41,10 @@ macro_rules! io_for {
                 Ok((**self).write_some(octets)?)
             }
 
+            fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+                Ok(Conn::write_some_slices(&**self, slices)?)
+            }
+
             fn flush(&mut self) -> io::Result<()> {
                 Ok(())
             }
@@ -46,7 +52,14 @@ macro_rules! io_for {
     )*};
 }
 
-io_for!(&TCPConn, &AnyConn, &dyn Conn, Box<dyn Conn>);
+io_for!(
+    &TCPConn,
+    &UnixConn,
+    &PipeConn,
+    &AnyConn,
+    &dyn Conn,
+    Box<dyn Conn>
+);
 
 macro_rules! io_for_values {
     ($($type:ty),*) => {$(
@@ -61,6 +74,10 @@ macro_rules! io_for_values {
                 Ok(self.write_some(octets)?)
             }
 
+            fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+                Ok(Conn::write_some_slices(self, slices)?)
+            }
+
             fn flush(&mut self) -> io::Result<()> {
                 Ok(())
             }
@@ -68,4 +85,4 @@ macro_rules! io_for_values {
     )*};
 }
 
-io_for_values!(TCPConn, AnyConn);
+io_for_values!(TCPConn, UnixConn, PipeConn, AnyConn);

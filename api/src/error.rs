@@ -60,6 +60,8 @@ pub enum Op {
     Close,
     /// `file`
     File,
+    /// `writev`
+    WriteV,
 }
 
 impl Op {
@@ -76,6 +78,7 @@ impl Op {
             Self::Set => "set",
             Self::Close => "close",
             Self::File => "file",
+            Self::WriteV => "writev",
         }
     }
 }
@@ -176,10 +179,11 @@ impl OpError {
         self.0.written
     }
 
-    /// True if the connection, listener or socket was closed here, before or during the call.
+    /// True if the connection, listener or socket was closed here, before or during the call; for a
+    /// pipe also if the other end was.
     #[doc(alias = "ErrClosed")]
     pub fn is_closed(&self) -> bool {
-        matches!(self.0.err, Cause::Closed)
+        matches!(self.0.err, Cause::Closed | Cause::ClosedPipe)
     }
 
     /// The system's error number, if the cause has one.
@@ -210,6 +214,9 @@ impl fmt::Display for OpError {
             err,
             ..
         } = &*self.0;
+        if *err == Cause::ClosedPipe {
+            return write!(f, "{err}");
+        }
         write!(f, "{op}")?;
         if !net.is_empty() {
             write!(f, " {net}")?;

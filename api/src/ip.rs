@@ -15,6 +15,7 @@ use sidestep_stack::wire::protocol::Protocol;
 
 use crate::address::{self, Network};
 use crate::any_conn::{Conn, forward_conn};
+use crate::buffers::Buffers;
 use crate::channel::datagram::DatagramChannel;
 use crate::channel::failure::Failure;
 use crate::channel::stream::Which;
@@ -181,6 +182,11 @@ impl IPConn {
 
 impl Conn for IPConn {
     forward_conn!(IPConn);
+
+    /// One packet.
+    fn write_buffers(&self, buffers: &mut Buffers) -> Result<usize, OpError> {
+        buffers.write_joined(|octets| self.write(octets))
+    }
 
     fn local_addr(&self) -> NetAddr {
         NetAddr::IP(Self::local_addr(self).clone())

@@ -40,6 +40,7 @@ pub mod adapter;
 pub mod address;
 pub mod any_conn;
 mod bell;
+pub mod buffers;
 pub mod cancel;
 mod channel;
 pub mod conn;
@@ -52,6 +53,7 @@ pub mod device;
 mod dial;
 mod driver;
 pub mod error;
+pub mod from_fd;
 #[cfg(feature = "async")]
 pub mod future;
 pub mod hardware_addr;
@@ -65,15 +67,18 @@ pub mod lookup;
 pub mod net;
 pub mod options;
 pub mod packet_conn;
+pub mod pipe;
 pub mod resolver;
 pub mod socket_options;
 pub mod udp;
+pub mod unix;
 
 pub use address::{
     Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, UnixAddr, Zone, join_host_port, lookup_port, parse_ip,
     resolve_unix_addr, split_host_port,
 };
 pub use any_conn::{AnyConn, Conn};
+pub use buffers::Buffers;
 pub use cancel::CancelToken;
 pub use conn::{TCPConn, TCPInfo};
 pub use conn_events::{ConnEvent, ConnEventKind, ConnEvents};
@@ -83,6 +88,7 @@ pub use dial::{
     listen_tcp, listen_udp,
 };
 pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};
+pub use from_fd::{conn_from_fd, listener_from_fd, packet_conn_from_fd};
 pub use hardware_addr::{HardwareAddr, parse_mac};
 pub use ip::IPConn;
 pub use ip_ext::{
@@ -100,8 +106,10 @@ pub use net::{Entered, Net, NetCounters};
 pub use options::{NetOptions, StartError};
 pub use packet_conn::{AnyPacketConn, PacketConn};
 pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFiles, SRV};
+pub use pipe::{PipeConn, pipe};
 pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
 pub use udp::UDPConn;
+pub use unix::{UnixConn, UnixListener, dial_unix, listen_unix, listen_unixgram};
 
 /// The limits and defaults of the stack.
 pub use sidestep_stack::Config;

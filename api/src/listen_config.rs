@@ -16,6 +16,7 @@ use crate::net::Net;
 use crate::packet_conn::AnyPacketConn;
 use crate::socket_options::{Control, KeepAliveConfig, ReusePort, SocketOptions};
 use crate::udp::UDPConn;
+use crate::unix;
 use crate::{IPAddr, NetAddr, TCPAddr, UDPAddr, Zone};
 
 /// Connections that may wait to be accepted, as Linux's `somaxconn`.
@@ -134,8 +135,8 @@ impl ListenConfig {
         let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
         let parsed = Network::parse(network).map_err(failed)?;
         let unexpected = || AddrError::new(AddrErrorKind::UnexpectedAddressType, address);
-        if let Network::Unix(_) = parsed {
-            return Err(failed(Cause::NotSupported));
+        if let Network::Unix(kind) = parsed {
+            return unix::listen(kind, address, Some(self.backlog)).map(AnyListener::Unix);
         }
         let (ip, zone, port) = self.one_address(&net, parsed, address).map_err(failed)?;
         match parsed {
@@ -165,8 +166,8 @@ impl ListenConfig {
         let net = self.net(network)?;
         let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
         let parsed = Network::parse(network).map_err(failed)?;
-        if let Network::Unix(_) = parsed {
-            return Err(failed(Cause::NotSupported));
+        if let Network::Unix(kind) = parsed {
+            return unix::listen_packet(kind, address).map(AnyPacketConn::Unix);
         }
         let (ip, zone, port) = self.one_address(&net, parsed, address).map_err(failed)?;
         match parsed {

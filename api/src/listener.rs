@@ -26,6 +26,7 @@ use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
 use crate::host::{self, HostListener};
 use crate::listen_config::ListenSettings;
 use crate::net::{Backend, Net, Shared};
+use crate::unix::{self, UnixListener};
 use crate::{NetAddr, TCPAddr};
 
 /// So many of them are taken from the stack before anybody asks, so that a busy `accept` need not
@@ -105,6 +106,11 @@ impl StackListener {
 }
 
 impl TCPListener {
+    /// A listener of the host's kernel.
+    pub(crate) fn of_host(listener: HostListener) -> Self {
+        Self(Arc::new(Inner::Host(listener)))
+    }
+
     /// The next connection, waited for until the deadline.
     ///
     /// # Errors
@@ -206,6 +212,8 @@ impl Listener for TCPListener {
 pub enum AnyListener {
     /// For TCP connections.
     TCP(TCPListener),
+    /// For connections of Unix sockets.
+    Unix(UnixListener),
 }
 
 impl AnyListener {
@@ -218,13 +226,16 @@ impl AnyListener {
     pub fn accept(&self) -> Result<AnyConn, OpError> {
         match self {
             Self::TCP(listener) => listener.accept(),
+            Self::Unix(listener) => listener.accept(),
         }
     }
 
     /// Connections as they come; ends once the listener is closed.
     pub fn incoming(&self) -> impl Iterator<Item = Result<AnyConn, OpError>> + '_ {
-        let Self::TCP(listener) = self;
-        listener.incoming().map(|conn| conn.map(AnyConn::TCP))
+        std::iter::from_fn(|| match self.accept() {
+            Err(error) if error.is_closed() => None,
+            outcome => Some(outcome),
+        })
     }
 
     /// See [`TCPListener::set_deadline`].
@@ -236,6 +247,7 @@ impl AnyListener {
     pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
         match self {
             Self::TCP(listener) => listener.set_deadline(deadline),
+            Self::Unix(listener) => listener.set_deadline(deadline),
         }
     }
 
@@ -248,6 +260,7 @@ impl AnyListener {
     pub fn close(&self) -> Result<(), OpError> {
         match self {
             Self::TCP(listener) => listener.close(),
+            Self::Unix(listener) => listener.close(),
         }
     }
 
@@ -256,6 +269,7 @@ impl AnyListener {
     pub fn addr(&self) -> NetAddr {
         match self {
             Self::TCP(listener) => NetAddr::TCP(listener.addr().clone()),
+            Self::Unix(listener) => NetAddr::Unix(listener.addr().clone()),
         }
     }
 
@@ -263,6 +277,15 @@ impl AnyListener {
     pub const fn as_tcp(&self) -> Option<&TCPListener> {
         match self {
             Self::TCP(listener) => Some(listener),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The listener of Unix sockets, if it is one.
+    pub const fn as_unix(&self) -> Option<&UnixListener> {
+        match self {
+            Self::Unix(listener) => Some(listener),
+            Self::TCP(_) => None,
         }
     }
 }
@@ -278,6 +301,12 @@ impl Listener for AnyListener {
 
     fn addr(&self) -> NetAddr {
         Self::addr(self)
+    }
+}
+
+impl From<UnixListener> for AnyListener {
+    fn from(listener: UnixListener) -> Self {
+        Self::Unix(listener)
     }
 }
 
@@ -300,7 +329,7 @@ impl Net {
             Backend::Stack(shared) => shared,
             Backend::Host => {
                 return host::listen_tcp_with(network, local, Some(backlog), options)
-                    .map(|listener| TCPListener(Arc::new(Inner::Host(listener))));
+                    .map(TCPListener::of_host);
             }
         };
         let failed = |cause: Cause| {

@@ -21,6 +21,7 @@ use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
 use crate::ip::IPConn;
 use crate::net::Shared;
 use crate::udp::UDPConn;
+use crate::unix::UnixConn;
 
 /// A socket of datagrams, whatever the network: Go's `net.PacketConn`.
 #[doc(alias = "net.PacketConn")]
@@ -88,6 +89,8 @@ pub enum AnyPacketConn {
     UDP(UDPConn),
     /// A raw IP socket.
     IP(IPConn),
+    /// A Unix socket of datagrams.
+    Unix(UnixConn),
 }
 
 macro_rules! forward {
@@ -97,6 +100,7 @@ macro_rules! forward {
             match self {
                 Self::UDP(conn) => PacketConn::$name(conn, $($argument),*),
                 Self::IP(conn) => PacketConn::$name(conn, $($argument),*),
+                Self::Unix(conn) => PacketConn::$name(conn, $($argument),*),
             }
         }
     )*};
@@ -164,7 +168,7 @@ impl AnyPacketConn {
     pub const fn as_udp(&self) -> Option<&UDPConn> {
         match self {
             Self::UDP(conn) => Some(conn),
-            Self::IP(_) => None,
+            Self::IP(_) | Self::Unix(_) => None,
         }
     }
 
@@ -172,7 +176,15 @@ impl AnyPacketConn {
     pub const fn as_ip(&self) -> Option<&IPConn> {
         match self {
             Self::IP(conn) => Some(conn),
-            Self::UDP(_) => None,
+            Self::UDP(_) | Self::Unix(_) => None,
+        }
+    }
+
+    /// The Unix socket, if it is one.
+    pub const fn as_unix(&self) -> Option<&UnixConn> {
+        match self {
+            Self::Unix(conn) => Some(conn),
+            Self::UDP(_) | Self::IP(_) => None,
         }
     }
 }
@@ -198,6 +210,7 @@ impl PacketConn for AnyPacketConn {
         match self {
             Self::UDP(conn) => conn.set_deadline(deadline),
             Self::IP(conn) => conn.set_deadline(deadline),
+            Self::Unix(conn) => conn.set_deadline(deadline),
         }
     }
 
@@ -205,6 +218,7 @@ impl PacketConn for AnyPacketConn {
         match self {
             Self::UDP(conn) => conn.set_read_deadline(deadline),
             Self::IP(conn) => conn.set_read_deadline(deadline),
+            Self::Unix(conn) => conn.set_read_deadline(deadline),
         }
     }
 
@@ -212,6 +226,7 @@ impl PacketConn for AnyPacketConn {
         match self {
             Self::UDP(conn) => conn.set_write_deadline(deadline),
             Self::IP(conn) => conn.set_write_deadline(deadline),
+            Self::Unix(conn) => conn.set_write_deadline(deadline),
         }
     }
 }

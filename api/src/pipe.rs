@@ -5,6 +5,9 @@
 //!
 //! [`Net`]: crate::Net
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::sync::Arc;
 
 use crate::NetAddr;

@@ -13,6 +13,7 @@ use sidestep_stack::call::{Families, Local, OpenSocket};
 
 use crate::address::{self, Network};
 use crate::any_conn::{Conn, forward_conn};
+use crate::buffers::Buffers;
 use crate::channel::datagram::DatagramChannel;
 use crate::channel::failure::{Failure, Source};
 use crate::channel::stream::Which;
@@ -50,6 +51,11 @@ struct StackUdp {
 }
 
 impl UDPConn {
+    /// A socket of the host's kernel.
+    pub(crate) fn of_host(socket: HostSocket) -> Self {
+        Self(Arc::new(Inner::Host(socket)))
+    }
+
     /// Receives one datagram, waited for: how many of its octets were copied. What does not fit is
     /// thrown away; an empty datagram gives 0.
     ///
@@ -230,6 +236,14 @@ fn check_size(octets: &[u8], to: &UDPAddr, call: SysCall) -> Result<(), Cause> {
 impl Conn for UDPConn {
     forward_conn!(UDPConn);
 
+    /// One datagram.
+    fn write_buffers(&self, buffers: &mut Buffers) -> Result<usize, OpError> {
+        match &*self.0 {
+            Inner::Stack(_) => buffers.write_joined(|octets| self.write(octets)),
+            Inner::Host(conn) => conn.write_slices(buffers.slices_mut()),
+        }
+    }
+
     fn local_addr(&self) -> NetAddr {
         NetAddr::UDP(Self::local_addr(self).clone())
     }
@@ -318,7 +332,7 @@ impl Net {
                     ..remote.clone()
                 };
                 return host::dial_udp(network, local, &there)
-                    .map(|socket| UDPConn(Arc::new(Inner::Host(socket))))
+                    .map(UDPConn::of_host)
                     .map_err(|error| error.with_addr(NetAddr::UDP(remote.clone())));
             }
         };
@@ -366,8 +380,7 @@ impl Net {
         let shared = match &self.0 {
             Backend::Stack(shared) => shared,
             Backend::Host => {
-                return host::listen_udp(network, local)
-                    .map(|socket| UDPConn(Arc::new(Inner::Host(socket))));
+                return host::listen_udp(network, local).map(UDPConn::of_host);
             }
         };
         let open = || {

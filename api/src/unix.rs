@@ -4,6 +4,9 @@
 //! The host's kernel carries them, whichever [`Net`] they are asked of: they never leave the machine
 //! and have no IP. Deadlines, closing and errors are those of every other connection.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::io::IoSlice;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use crate::address::{Network, UnixAddr, UnixKind};
 use crate::any_conn::{AnyConn, Conn, forward_conn};
 use crate::buffers::Buffers;
 use crate::deadline::Deadline;
-use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, UnknownNetworkError};
+use crate::error::{AddrError, AddrErrorKind, Op, OpError, UnknownNetworkError};
 use crate::host::{self, HostUnix, HostUnixListener};
 use crate::listener::Listener;
 use crate::net::Net;
@@ -101,7 +104,7 @@ impl UnixConn {
     ///
     /// # Errors
     ///
-    /// With op `write`: [`Cause::WriteToConnected`] if there is a peer, `EAFNOSUPPORT` if `to` is of
+    /// With op `write`: [`Cause::WriteToConnected`](crate::Cause::WriteToConnected) if there is a peer, `EAFNOSUPPORT` if `to` is of
     /// another kind of socket, `ENOENT` and `ECONNREFUSED` if nobody is there, else as for
     /// [`write`](Self::write).
     #[doc(alias = "WriteTo")]
@@ -395,7 +398,7 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// With op `dial`: an unknown network, [`Cause::MissingAddress`], `ENOENT`, `ECONNREFUSED`,
+    /// With op `dial`: an unknown network, [`Cause::MissingAddress`](crate::Cause::MissingAddress), `ENOENT`, `ECONNREFUSED`,
     /// `EAGAIN` if the listener's backlog is full, `EINVAL` for a name that is too long.
     #[doc(alias = "DialUnix")]
     pub fn dial_unix(
@@ -404,12 +407,7 @@ impl Net {
         local: Option<&UnixAddr>,
         remote: &UnixAddr,
     ) -> Result<UnixConn, OpError> {
-        let Ok(Network::Unix(kind)) = Network::parse(network) else {
-            return Err(
-                unknown(Op::Dial, network, remote).with_source(local.cloned().map(NetAddr::Unix))
-            );
-        };
-        host::dial_unix(kind, local, remote, Deadline::NONE).map(UnixConn::of_host)
+        self.dialer().dial_unix(network, local, remote)
     }
 
     /// Listens on `unix` or `unixpacket` at `local`. A name that begins with `@` is abstract; the
@@ -445,21 +443,6 @@ impl Net {
     }
 }
 
-/// `dial` on a Unix network. `local` is of the same kind.
-pub(crate) fn dial(
-    kind: UnixKind,
-    local: Option<&UnixAddr>,
-    address: &str,
-    deadline: Deadline,
-) -> Result<UnixConn, OpError> {
-    if address.is_empty() {
-        let network = Network::Unix(kind).as_str();
-        return Err(OpError::new(Op::Dial, network, Cause::MissingAddress));
-    }
-    let remote = UnixAddr::new(kind, address);
-    host::dial_unix(kind, local, &remote, deadline).map(UnixConn::of_host)
-}
-
 /// `listen` on a Unix network. (Go lets `unixgram` through and fails at the first `Accept`.)
 pub(crate) fn listen(
     kind: UnixKind,
@@ -493,4 +476,38 @@ fn unexpected_type(local: &UnixAddr) -> OpError {
 fn unknown(op: Op, network: &str, addr: &UnixAddr) -> OpError {
     OpError::new(op, network.to_owned(), UnknownNetworkError(network.into()))
         .with_addr(NetAddr::Unix(addr.clone()))
+}
+
+/// [`Net::dial_unix`]: the host's kernel carries it, whatever network is entered.
+///
+/// # Errors
+///
+/// As for [`Net::dial_unix`].
+#[doc(alias = "DialUnix")]
+pub fn dial_unix(
+    network: &str,
+    local: Option<&UnixAddr>,
+    remote: &UnixAddr,
+) -> Result<UnixConn, OpError> {
+    Net::host().dial_unix(network, local, remote)
+}
+
+/// [`Net::listen_unix`]: the host's kernel carries it, whatever network is entered.
+///
+/// # Errors
+///
+/// As for [`Net::listen_unix`].
+#[doc(alias = "ListenUnix")]
+pub fn listen_unix(network: &str, local: &UnixAddr) -> Result<UnixListener, OpError> {
+    Net::host().listen_unix(network, local)
+}
+
+/// [`Net::listen_unixgram`]: the host's kernel carries it, whatever network is entered.
+///
+/// # Errors
+///
+/// As for [`Net::listen_unixgram`].
+#[doc(alias = "ListenUnixgram")]
+pub fn listen_unixgram(network: &str, local: &UnixAddr) -> Result<UnixConn, OpError> {
+    Net::host().listen_unixgram(network, local)
 }

@@ -41,6 +41,7 @@ pub(crate) struct PipeWriteFailure {
 
 /// How long the write of a task lasts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(not(feature = "async"), allow(dead_code))]
 pub(crate) enum Until {
     /// As a thread's: to the last octet.
     AllIsTaken,
@@ -105,6 +106,7 @@ impl Lane {
     }
 
     /// As [`read`](Self::read) for a task.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn poll_read(
         &self,
         cx: &Context<'_>,
@@ -182,6 +184,7 @@ impl Lane {
     /// with how many octets were taken: all, or what the first read took if `until` says so.
     ///
     /// A task that gives up while `holding` is true calls [`take_back`](Self::take_back).
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn poll_write(
         &self,
         cx: &Context<'_>,
@@ -217,6 +220,7 @@ impl Lane {
     }
 
     /// Ends a write of a task before its time: how many octets were taken.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn take_back(&self, holding: &mut bool) -> usize {
         if !*holding {
             return 0;
@@ -228,12 +232,14 @@ impl Lane {
     }
 
     /// The task in `seat` does not wait to read any more.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn leave_readers(&self, seat: &mut Seat) {
         let mut woken = Woken::default();
         self.state.lock().readers.leave(seat, &mut woken);
     }
 
     /// The task in `seat` does not wait to write any more.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn leave_writers(&self, seat: &mut Seat) {
         let mut woken = Woken::default();
         self.state.lock().writers.leave(seat, &mut woken);
@@ -259,6 +265,18 @@ impl Lane {
         self.writer.wait(&mut state, deadline);
         state.writers.threads -= 1;
         state
+    }
+
+    /// The deadline of reads.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn read_deadline(&self) -> Deadline {
+        self.state.lock().read_deadline
+    }
+
+    /// The deadline of writes.
+    #[cfg_attr(not(feature = "async"), allow(dead_code))]
+    pub(crate) fn write_deadline(&self) -> Deadline {
+        self.state.lock().write_deadline
     }
 
     /// Sets the deadline of reads; those that wait see it at once.

@@ -4,9 +4,11 @@
 //! 8). Small pieces gather in the tail; large ones become slices of their own, copied outside the
 //! lock. `conn.rs` calls it; it never waits for the peer, only for room.
 
+use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::mem;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::failure::{Failure, WriteFailure};
 use super::stream::{Direction, Handle, Phase, SendSide, State, Stream};
@@ -101,6 +103,58 @@ impl Stream {
         append_small(&mut state.send, piece);
         self.end_write(state);
         Ok(piece.len())
+    }
+
+    /// Writes all `slices` under one turn without copying them, and takes out what was taken: the
+    /// packet thread is told once.
+    pub(crate) fn write_slices(&self, slices: &mut VecDeque<Bytes>) -> Result<usize, WriteFailure> {
+        let mut written = 0;
+        let octets = slices.iter().map(Bytes::len).sum();
+        let mut state = match self.begin_write(octets) {
+            Ok(Some(state)) => state,
+            Ok(None) => {
+                slices.clear();
+                return Ok(0);
+            }
+            Err(failure) => return Err(WriteFailure { written, failure }),
+        };
+        while let Some(slice) = slices.front_mut() {
+            match self.put_slice(state, slice.clone()) {
+                Ok(guard) => state = guard,
+                Err((taken, failure)) => {
+                    written += taken;
+                    slice.advance(taken);
+                    return Err(WriteFailure { written, failure });
+                }
+            }
+            written += slice.len();
+            slices.pop_front();
+        }
+        self.end_write(state);
+        Ok(written)
+    }
+
+    /// Takes what there is room for now of `slices`, at least one octet.
+    pub(crate) fn write_some_slices(&self, slices: &[IoSlice<'_>]) -> Result<usize, Failure> {
+        let octets = slices.iter().map(|slice| slice.len()).sum();
+        let Some(mut state) = self.begin_write(octets)? else {
+            return Ok(0);
+        };
+        if self.room(&state) == 0 {
+            state = match self.wait_room(state) {
+                Ok(state) => state,
+                Err((_, failure)) => return Err(failure),
+            };
+        }
+        let mut written = 0;
+        for slice in slices {
+            let room = self.room(&state);
+            let piece = slice.get(..room).unwrap_or(slice);
+            append_small(&mut state.send, piece);
+            written += piece.len();
+        }
+        self.end_write(state);
+        Ok(written)
     }
 
     /// Waits for the writer's turn and takes it. `None`: nothing to write, and that is fine.

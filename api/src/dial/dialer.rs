@@ -10,18 +10,20 @@ use std::time::Duration;
 use super::drive::drive;
 use super::race::{Groups, Race};
 use super::tcp::TcpRacer;
-use crate::address::{Families, Host, Network, Purpose, Target};
+use crate::address::{Families, Host, Network, Purpose, Target, UnixKind};
 use crate::any_conn::AnyConn;
 use crate::cancel::CancelToken;
 use crate::conn::TCPConn;
 use crate::deadline::Deadline;
 use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, UnknownNetworkError};
+use crate::host;
 use crate::ip::IPConn;
 use crate::net::Net;
 use crate::resolver::Resolver;
 use crate::socket_options::{Control, KeepAliveConfig, SocketOptions};
 use crate::udp::UDPConn;
-use crate::{Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, Zone};
+use crate::unix::UnixConn;
+use crate::{Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, UnixAddr, Zone};
 
 /// The delay after which the other family is tried, too (RFC 8305 §8 says 250 ms, Go 300 ms).
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
@@ -170,13 +172,13 @@ impl Dialer {
     #[doc(alias = "Dial")]
     #[doc(alias = "DialContext")]
     pub fn dial(&self, network: &str, address: &str) -> Result<AnyConn, OpError> {
-        let net = self.net(network)?;
         let deadline = self.deadline_of_a_dial();
         let failed = |cause: Cause| OpError::new(Op::Dial, network.to_owned(), cause);
         let parsed = Network::parse(network).map_err(failed)?;
-        if let Network::Unix(_) = parsed {
-            return self.dial_unix_network(&net, parsed, address, deadline);
+        if let Network::Unix(kind) = parsed {
+            return self.dial_unix_network(kind, address, deadline);
         }
+        let net = self.net(network)?;
         let target = Target::parse(parsed, address, Purpose::Dial).map_err(failed)?;
         let resolver = self.resolver.clone().unwrap_or_default();
         let resolver = resolver.for_dial(&net, deadline, self.cancel.as_ref());
@@ -402,16 +404,81 @@ impl Dialer {
         net.raw_dial(network, protocol, remote)
     }
 
+    /// The host's kernel carries it, whatever the network.
     fn dial_unix_network(
         &self,
-        _net: &Net,
-        network: Network,
-        _address: &str,
+        kind: UnixKind,
+        address: &str,
         deadline: Deadline,
     ) -> Result<AnyConn, OpError> {
-        let failed = |cause| OpError::new(Op::Dial, network.as_str(), cause);
+        let failed = |cause| OpError::new(Op::Dial, Network::Unix(kind).as_str(), cause);
+        if address.is_empty() {
+            return Err(failed(Cause::MissingAddress));
+        }
+        let local = match &self.local_addr {
+            None => None,
+            Some(NetAddr::Unix(local)) if local.net == kind => Some(local),
+            Some(other) => {
+                let mismatch = AddrErrorKind::MismatchedLocalAddressType;
+                return Err(failed(AddrError::new(mismatch, &other.to_string()).into()));
+            }
+        };
+        let remote = UnixAddr::new(kind, address);
+        self.open_unix(kind, local, &remote, deadline)
+            .map(AnyConn::Unix)
+    }
+
+    /// Connects on `unix`, `unixgram` or `unixpacket` to `remote`, from `local` if that is given. See
+    /// [`Net::dial_unix`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Net::dial_unix`], `Timeout` if the deadline has passed, and [`Cause::Canceled`].
+    #[doc(alias = "DialUnix")]
+    pub fn dial_unix(
+        &self,
+        network: &str,
+        local: Option<&UnixAddr>,
+        remote: &UnixAddr,
+    ) -> Result<UnixConn, OpError> {
+        let parsed = typed(
+            network,
+            |parsed| matches!(parsed, Network::Unix(_)),
+            || {
+                (
+                    local.cloned().map(NetAddr::Unix),
+                    NetAddr::Unix(remote.clone()),
+                )
+            },
+        )?;
+        let Network::Unix(kind) = parsed else {
+            return Err(OpError::new(
+                Op::Dial,
+                network.to_owned(),
+                Cause::NotSupported,
+            ));
+        };
+        let own = match &self.local_addr {
+            Some(NetAddr::Unix(own)) => Some(own),
+            Some(_) | None => None,
+        };
+        self.open_unix(kind, local.or(own), remote, self.deadline_of_a_dial())
+    }
+
+    fn open_unix(
+        &self,
+        kind: UnixKind,
+        local: Option<&UnixAddr>,
+        remote: &UnixAddr,
+        deadline: Deadline,
+    ) -> Result<UnixConn, OpError> {
+        let failed = |cause| {
+            OpError::new(Op::Dial, Network::Unix(kind).as_str(), cause)
+                .with_source(local.cloned().map(NetAddr::Unix))
+                .with_addr(NetAddr::Unix(remote.clone()))
+        };
         self.may_open(deadline).map_err(failed)?;
-        Err(failed(Cause::NotSupported))
+        host::dial_unix(kind, local, remote, deadline).map(UnixConn::of_host)
     }
 
     /// What opens at once looks at the time and the token once.

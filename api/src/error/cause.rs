@@ -39,6 +39,14 @@ pub enum Cause {
     /// The stack, or the host's kernel, refused or failed.
     #[error(transparent)]
     Sys(#[from] SysError),
+    /// What the kernel would say, said by us: it was not asked. Go prints it without a call, too.
+    #[error("{0}")]
+    Errno(Errno),
+    /// An end of a pipe was closed: Go's `io.ErrClosedPipe`, which it gives bare. So does the text
+    /// of an [`OpError`](super::OpError) with this cause.
+    #[error("io: read/write on closed pipe")]
+    #[doc(alias = "ErrClosedPipe")]
+    ClosedPipe,
     /// There is no address to dial.
     #[error("missing address")]
     MissingAddress,
@@ -62,7 +70,9 @@ impl Cause {
     pub const fn errno(&self) -> Option<Errno> {
         match self {
             Self::Sys(error) => Some(error.errno),
-            Self::Timeout
+            Self::Errno(errno) => Some(*errno),
+            Self::ClosedPipe
+            | Self::Timeout
             | Self::Closed
             | Self::Canceled
             | Self::Addr(_)
@@ -113,7 +123,9 @@ impl NetError for Cause {
             Self::Timeout => true,
             Self::DNS(error) => error.timeout(),
             Self::Sys(error) => error.timeout(),
-            Self::Closed
+            Self::Errno(errno) => errno.is_timeout(),
+            Self::ClosedPipe
+            | Self::Closed
             | Self::Canceled
             | Self::Addr(_)
             | Self::UnknownNetwork(_)
@@ -153,6 +165,11 @@ pub enum SysCall {
     GetSockName,
     EventFd,
     Poll,
+    WriteV,
+    RecvMsg,
+    SendMsg,
+    Dup,
+    SetNonblock,
 }
 
 impl SysCall {
@@ -174,6 +191,11 @@ impl SysCall {
             Self::GetSockName => "getsockname",
             Self::EventFd => "eventfd",
             Self::Poll => "poll",
+            Self::WriteV => "writev",
+            Self::RecvMsg => "recvmsg",
+            Self::SendMsg => "sendmsg",
+            Self::Dup => "dup",
+            Self::SetNonblock => "setnonblock",
         }
     }
 }

@@ -33,6 +33,8 @@ fn kind_of(cause: &Cause) -> ErrorKind {
         Cause::NotSupported | Cause::NoStack => ErrorKind::Unsupported,
         Cause::DNS(error) => kind_of_look_up(error),
         Cause::Sys(error) => kind_of_errno(error.errno),
+        Cause::Errno(errno) => kind_of_errno(*errno),
+        Cause::ClosedPipe => ErrorKind::BrokenPipe,
     }
 }
 

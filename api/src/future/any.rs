@@ -3,7 +3,7 @@
 //!
 //! They forward to the types of their networks and add nothing.
 
-use super::{IPConn, TCPConn, TCPListener, UDPConn};
+use super::{IPConn, PipeConn, TCPConn, TCPListener, UDPConn, UnixConn, UnixListener};
 use crate::NetAddr;
 use crate::any_conn::Conn;
 use crate::deadline::Deadline;
@@ -20,6 +20,10 @@ pub enum AnyConn {
     UDP(UDPConn),
     /// A raw IP socket with a peer.
     IP(IPConn),
+    /// A Unix socket with a peer.
+    Unix(UnixConn),
+    /// An end of a pipe in memory.
+    Pipe(PipeConn),
 }
 
 impl AnyConn {
@@ -29,6 +33,8 @@ impl AnyConn {
             Self::TCP(conn) => AsRef::<crate::TCPConn>::as_ref(conn),
             Self::UDP(conn) => AsRef::<crate::UDPConn>::as_ref(conn),
             Self::IP(conn) => AsRef::<crate::IPConn>::as_ref(conn),
+            Self::Unix(conn) => AsRef::<crate::UnixConn>::as_ref(conn),
+            Self::Pipe(conn) => AsRef::<crate::PipeConn>::as_ref(conn),
         }
     }
 
@@ -44,6 +50,8 @@ impl AnyConn {
             Self::TCP(conn) => conn.read(octets).await,
             Self::UDP(conn) => conn.read(octets).await,
             Self::IP(conn) => conn.read(octets).await,
+            Self::Unix(conn) => conn.read(octets).await,
+            Self::Pipe(conn) => conn.read(octets).await,
         }
     }
 
@@ -58,6 +66,8 @@ impl AnyConn {
             Self::TCP(conn) => conn.write(octets).await,
             Self::UDP(conn) => conn.write(octets).await,
             Self::IP(conn) => conn.write(octets).await,
+            Self::Unix(conn) => conn.write(octets).await,
+            Self::Pipe(conn) => conn.write(octets).await,
         }
     }
 
@@ -72,6 +82,8 @@ impl AnyConn {
             Self::TCP(conn) => conn.close(),
             Self::UDP(conn) => conn.close().await,
             Self::IP(conn) => conn.close().await,
+            Self::Unix(conn) => conn.close(),
+            Self::Pipe(conn) => conn.close(),
         }
     }
 
@@ -148,6 +160,8 @@ impl From<crate::AnyConn> for AnyConn {
             crate::AnyConn::TCP(conn) => Self::TCP(conn.into()),
             crate::AnyConn::UDP(conn) => Self::UDP(conn.into()),
             crate::AnyConn::IP(conn) => Self::IP(conn.into()),
+            crate::AnyConn::Unix(conn) => Self::Unix(conn.into()),
+            crate::AnyConn::Pipe(conn) => Self::Pipe(conn.into()),
         }
     }
 }
@@ -158,6 +172,8 @@ impl From<AnyConn> for crate::AnyConn {
             AnyConn::TCP(conn) => Self::TCP(conn.into()),
             AnyConn::UDP(conn) => Self::UDP(conn.into()),
             AnyConn::IP(conn) => Self::IP(conn.into()),
+            AnyConn::Unix(conn) => Self::Unix(conn.into()),
+            AnyConn::Pipe(conn) => Self::Pipe(conn.into()),
         }
     }
 }
@@ -175,6 +191,8 @@ impl From<TCPConn> for AnyConn {
 pub enum AnyListener {
     /// For TCP connections.
     TCP(TCPListener),
+    /// For connections of Unix sockets.
+    Unix(UnixListener),
 }
 
 impl AnyListener {
@@ -187,6 +205,7 @@ impl AnyListener {
     pub async fn accept(&self) -> Result<AnyConn, OpError> {
         match self {
             Self::TCP(listener) => listener.accept().await.map(AnyConn::TCP),
+            Self::Unix(listener) => listener.accept().await.map(AnyConn::Unix),
         }
     }
 
@@ -199,6 +218,7 @@ impl AnyListener {
     pub async fn close(&self) -> Result<(), OpError> {
         match self {
             Self::TCP(listener) => listener.close().await,
+            Self::Unix(listener) => listener.close(),
         }
     }
 
@@ -211,6 +231,7 @@ impl AnyListener {
     pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
         match self {
             Self::TCP(listener) => listener.set_deadline(deadline),
+            Self::Unix(listener) => listener.set_deadline(deadline),
         }
     }
 
@@ -219,6 +240,7 @@ impl AnyListener {
     pub fn addr(&self) -> NetAddr {
         match self {
             Self::TCP(listener) => NetAddr::TCP(listener.addr().clone()),
+            Self::Unix(listener) => NetAddr::Unix(listener.addr().clone()),
         }
     }
 
@@ -230,6 +252,7 @@ impl AnyListener {
     pub fn into_tcp(self) -> Result<TCPListener, Self> {
         match self {
             Self::TCP(listener) => Ok(listener),
+            other @ Self::Unix(_) => Err(other),
         }
     }
 }
@@ -238,6 +261,7 @@ impl From<crate::AnyListener> for AnyListener {
     fn from(listener: crate::AnyListener) -> Self {
         match listener {
             crate::AnyListener::TCP(listener) => Self::TCP(listener.into()),
+            crate::AnyListener::Unix(listener) => Self::Unix(listener.into()),
         }
     }
 }
@@ -246,6 +270,7 @@ impl From<AnyListener> for crate::AnyListener {
     fn from(listener: AnyListener) -> Self {
         match listener {
             AnyListener::TCP(listener) => Self::TCP(listener.into()),
+            AnyListener::Unix(listener) => Self::Unix(listener.into()),
         }
     }
 }

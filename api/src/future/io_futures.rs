@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{Incoming, OwnedReadHalf, OwnedWriteHalf, ReadHalf, TCPConn, WriteHalf};
+use super::{Incoming, OwnedReadHalf, OwnedWriteHalf, PipeConn, ReadHalf, TCPConn, UnixConn, WriteHalf};
 use crate::error::OpError;
 
 macro_rules! read_for {
@@ -59,8 +59,28 @@ macro_rules! write_for {
     )*};
 }
 
-read_for!(TCPConn, reading; ReadHalf<'_>, waiting; OwnedReadHalf, waiting);
-write_for!(TCPConn, writing; WriteHalf<'_>, waiting; OwnedWriteHalf, waiting);
+read_for!(TCPConn, reading; UnixConn, reading; PipeConn, reading; ReadHalf<'_>, waiting; OwnedReadHalf, waiting);
+write_for!(TCPConn, writing; UnixConn, writing; WriteHalf<'_>, waiting; OwnedWriteHalf, waiting);
+
+/// Ready with what the first read of the other end took.
+impl AsyncWrite for PipeConn {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Self::poll_write(&mut self, cx, octets).map_err(io::Error::from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.close_write();
+        Poll::Ready(Ok(()))
+    }
+}
 
 impl Stream for Incoming {
     type Item = Result<TCPConn, OpError>;

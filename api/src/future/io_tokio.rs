@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TCPConn, WriteHalf};
+use super::{OwnedReadHalf, OwnedWriteHalf, PipeConn, ReadHalf, TCPConn, UnixConn, WriteHalf};
 
 macro_rules! read_for {
     ($($type:ty, $waiting:ident);*) => {$(
@@ -61,5 +61,25 @@ macro_rules! write_for {
     )*};
 }
 
-read_for!(TCPConn, reading; ReadHalf<'_>, waiting; OwnedReadHalf, waiting);
-write_for!(TCPConn, writing; WriteHalf<'_>, waiting; OwnedWriteHalf, waiting);
+read_for!(TCPConn, reading; UnixConn, reading; PipeConn, reading; ReadHalf<'_>, waiting; OwnedReadHalf, waiting);
+write_for!(TCPConn, writing; UnixConn, writing; WriteHalf<'_>, waiting; OwnedWriteHalf, waiting);
+
+/// Ready with what the first read of the other end took.
+impl AsyncWrite for PipeConn {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Self::poll_write(&mut self, cx, octets).map_err(io::Error::from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.close_write();
+        Poll::Ready(Ok(()))
+    }
+}

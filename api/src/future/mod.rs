@@ -42,8 +42,10 @@ mod io_tokio;
 mod ip;
 mod listener;
 mod lookup;
+mod pipe;
 mod stack_socket;
 mod udp;
+mod unix;
 pub(crate) mod waiting;
 mod write;
 
@@ -56,5 +58,7 @@ pub use lookup::{
     Resolver, lookup_addr, lookup_cname, lookup_host, lookup_ip_addr, lookup_mx, lookup_ns,
     lookup_srv, lookup_txt,
 };
+pub use pipe::PipeConn;
 pub use udp::UDPConn;
+pub use unix::{UnixConn, UnixListener};
 pub use write::Write;

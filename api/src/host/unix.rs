@@ -4,6 +4,9 @@
 //! share with other sockets is in `end.rs` and `listener.rs`; here are their names, descriptors as
 //! ancillary data, and the file that a listener leaves behind.
 
+#[cfg(feature = "async")]
+mod poll;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{IoSlice, IoSliceMut};
@@ -271,12 +274,7 @@ impl HostUnix {
     #[doc(alias = "WriteToUnix")]
     pub fn write_to(&self, octets: &[u8], to: &UnixAddr) -> Result<usize, OpError> {
         let write = || {
-            if self.remote.is_some() {
-                return Err(Cause::WriteToConnected);
-            }
-            self.check_kind(to)?;
-            let name = kernel_name(&to.name)
-                .map_err(|error| Cause::sys(SysCall::WriteTo, error.into()))?;
+            let name = self.name_of(to)?;
             self.socket.perform(Way::Out, SysCall::WriteTo, |fd| {
                 sendto(fd, octets, SendFlags::NOSIGNAL, &name)
             })
@@ -399,6 +397,15 @@ impl HostUnix {
         Ok(if descriptors_only { 0 } else { sent })
     }
 
+    /// Where a datagram for `to` goes; nowhere from a socket that has a peer.
+    fn name_of(&self, to: &UnixAddr) -> Result<SocketAddrUnix, Cause> {
+        if self.remote.is_some() {
+            return Err(Cause::WriteToConnected);
+        }
+        self.check_kind(to)?;
+        kernel_name(&to.name).map_err(|error| Cause::sys(SysCall::WriteTo, error.into()))
+    }
+
     fn check_kind(&self, to: &UnixAddr) -> Result<(), Cause> {
         if to.net == self.kind() {
             Ok(())
@@ -441,12 +448,19 @@ impl HostUnixListener {
     /// descriptor left.
     #[doc(alias = "AcceptUnix")]
     pub fn accept(&self) -> Result<HostUnix, OpError> {
+        self.listening
+            .accept_with(|descriptor, address| Some(self.connection(descriptor, address)))
+    }
+
+    fn connection(
+        &self,
+        descriptor: OwnedFd,
+        address: Option<SocketAddrAny>,
+    ) -> Result<HostUnix, Cause> {
         let kind = self.listening.addr().net;
-        self.listening.accept_with(|descriptor, address| {
-            let peer = address.and_then(|address| unix_addr(kind, address));
-            let peer = peer.unwrap_or_else(|| unnamed(kind));
-            Some(of_descriptor(descriptor, kind, Some(peer)))
-        })
+        let peer = address.and_then(|address| unix_addr(kind, address));
+        let peer = peer.unwrap_or_else(|| unnamed(kind));
+        of_descriptor(descriptor, kind, Some(peer))
     }
 
     /// Whether `close` removes the file that `listen` made, which it does unless told otherwise.
