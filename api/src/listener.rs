@@ -26,7 +26,7 @@ use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
 use crate::host::{self, HostListener};
 use crate::listen_config::ListenSettings;
 use crate::net::{Backend, Net, Shared};
-use crate::unix::{self, UnixListener};
+use crate::unix::UnixListener;
 use crate::{NetAddr, TCPAddr};
 
 /// So many of them are taken from the stack before anybody asks, so that a busy `accept` need not

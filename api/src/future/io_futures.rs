@@ -10,7 +10,9 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::{Incoming, OwnedReadHalf, OwnedWriteHalf, PipeConn, ReadHalf, TCPConn, UnixConn, WriteHalf};
+use super::{
+    Incoming, OwnedReadHalf, OwnedWriteHalf, PipeConn, ReadHalf, TCPConn, UnixConn, WriteHalf,
+};
 use crate::error::OpError;
 
 macro_rules! read_for {

@@ -119,11 +119,7 @@ impl UnixConn {
     #[doc(alias = "WriteToUnix")]
     pub async fn write_to_unix(&self, octets: &[u8], to: &UnixAddr) -> Result<usize, OpError> {
         let mut seated = Seated::new(&self.conn, Which::Write);
-        poll_fn(|cx| {
-            self.conn
-                .poll_write_to(cx, &mut seated.waiting, octets, to)
-        })
-        .await
+        poll_fn(|cx| self.conn.poll_write_to(cx, &mut seated.waiting, octets, to)).await
     }
 
     /// [`read`](Self::read) for a task that polls: the one that polled last is woken.

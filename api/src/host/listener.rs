@@ -218,9 +218,7 @@ impl<A: Clone + Into<NetAddr>> Listening<A> {
 }
 
 /// One call of the kernel.
-fn accept_once(
-    descriptor: BorrowedFd<'_>,
-) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+fn accept_once(descriptor: BorrowedFd<'_>) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     match acceptfrom_with(descriptor, flags) {
         // The peer went away before anybody took the connection: on to the next.
