@@ -105,8 +105,8 @@ pub use lookup::{
 pub use net::{Entered, Net, NetCounters};
 pub use options::{NetOptions, StartError};
 pub use packet_conn::{AnyPacketConn, PacketConn};
-pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFiles, SRV};
 pub use pipe::{PipeConn, pipe};
+pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFiles, SRV};
 pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
 pub use udp::UDPConn;
 pub use unix::{UnixConn, UnixListener, dial_unix, listen_unix, listen_unixgram};
