@@ -110,7 +110,7 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
 
         Call::LookUp(call) => dns.look_up(cx, &call).map(Reply::Lookup),
         Call::CancelLookUp(lookup) => {
-            dns.cancel(lookup);
+            dns.cancel(cx, lookup);
             crate::names::finish(protocols, cx);
             Ok(Reply::Done)
         }

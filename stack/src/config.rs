@@ -221,8 +221,6 @@ limits! {
     dns_stream_queries_max = 64, 1..=4_096, "RFC 7766 §6.2.1.1";
     /// How long a connection to a server stays open without a query.
     dns_stream_idle_ms = 2_000, 0..=120_000, "RFC 7766 §6.2.3";
-    /// Look-ups of the same thing that wait for one answer.
-    dns_waiters_max = 1_024, 1..=65_536, "design §6";
     /// The most answers that a cache of names may be set to.
     dns_cache_entries_max = 65_536, 0..=16_777_216, "design §6";
     /// The most octets that a cache of names may be set to.

@@ -65,8 +65,9 @@ fn segment_arrives(protocols: &mut Protocols, cx: &mut Context<'_>, datagram: Da
         .route(datagram.source, Some(datagram.destination))
     {
         Ok(path) => {
+            let source = datagram.source;
             protocols.tcp.datagram_arrives(cx, datagram, path_to(path));
-            names::streams_change(protocols, cx);
+            names::segment_arrives(protocols, cx, source);
         }
         Err(CallRefused::NoRoute) => cx.discard(Discard::NoRoute),
         // Sent to a group: TCP serves single hosts only.

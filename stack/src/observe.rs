@@ -69,6 +69,10 @@ pub enum NameQueryReason {
     WithoutEdns,
     /// Replies with wrong IDs arrive: the same over TCP.
     Forged,
+    /// The reply's letters have another case than the query's: the same over TCP.
+    CaseLost,
+    /// The connection ended before the reply came: the same over a new one.
+    StreamEnded,
 }
 
 /// Something that happened.
@@ -187,6 +191,8 @@ impl NameQueryReason {
             Self::Truncated => "RFC 2181 §9",
             Self::WithoutEdns => "RFC 6891 §6.2.2",
             Self::Forged => "RFC 5452 §9.3",
+            Self::CaseLost => "draft-vixie-dnsext-dns0x20 §5",
+            Self::StreamEnded => "RFC 7766 §6.2.4",
         }
     }
 }

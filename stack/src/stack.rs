@@ -60,6 +60,10 @@ pub struct Counters {
     pub datagram_octets: usize,
     /// Look-ups that go on.
     pub lookups: usize,
+    /// Answers of name servers that are kept.
+    pub names_kept: usize,
+    /// What they cost, in octets.
+    pub names_kept_octets: u64,
 }
 
 /// A TCP/IP stack: packets, calls and time in, packets and events out.
@@ -211,6 +215,8 @@ impl Stack {
             raw_sockets: parts.raw.len(),
             datagram_octets: parts.udp.queued_octets() + parts.raw.queued_octets(),
             lookups: parts.dns.len(),
+            names_kept: parts.dns.cached_answers(),
+            names_kept_octets: parts.dns.cached_octets(),
         }
     }
 

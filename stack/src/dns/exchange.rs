@@ -1,22 +1,20 @@
-//! One query to one server on a socket of its own, and which octets are its reply
-//! (RFC 5452 §9.1, RFC 1035 §4.2, RFC 7766).
+//! One query to one server, and which octets are its reply (RFC 5452 §9.1, RFC 1035 §4.2).
 //!
-//! `resolver.rs` begins and ends them. A datagram that is not the reply changes nothing; whether
-//! the reply is good news is not judged here.
+//! `asking.rs` begins and ends them. Octets that are not the reply change nothing; whether the reply
+//! is good news is not judged here.
 
-use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::lookup::Family;
-use crate::base::Key;
-use crate::call::LookupId;
+use super::server::Case;
+use super::stream::StreamId;
+use crate::base::{Instant, Key};
 use crate::observe::NameQueryReason;
-use crate::wire::dns_message::{Header, Message, Opcode, Opt, Question};
+use crate::wire::dns_message::{Header, Message, Opcode, Opt, Question, RecordType};
 use crate::wire::dns_name::Name;
 
-/// Names one query to one server: one UDP socket or one TCP connection.
+/// Names one query to one server.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ExchangeId(pub(super) Key);
 
@@ -25,15 +23,25 @@ pub struct ExchangeId(pub(super) Key);
 pub enum Transport {
     /// A datagram from a fresh socket whose port cannot be guessed (RFC 5452 §9.2).
     Udp,
-    /// A fresh connection (RFC 7766 §5).
+    /// The connection to the server, which carries several queries (RFC 7766 §6.2.1).
     Tcp,
+}
+
+/// The socket or connection that a query goes through. Whoever does the I/O opens it when it first
+/// hears of it, and closes it when [`Dns::next_finished`](super::Dns::next_finished) names it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Carrier {
+    /// A UDP socket for this query alone.
+    Datagram(ExchangeId),
+    /// A TCP connection, for this query and others to the same server.
+    Stream(StreamId),
 }
 
 /// A query to be sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Transmit {
-    /// Whose socket or connection it opens.
-    pub exchange: ExchangeId,
+    /// Through which socket or connection.
+    pub carrier: Carrier,
     /// To whom.
     pub server: SocketAddr,
     /// Over what.
@@ -47,10 +55,12 @@ pub struct Transmit {
 pub(super) enum Reading {
     /// The reply, whole.
     Reply(Message),
-    /// The reply, but it did not fit the datagram.
+    /// The reply, but it did not fit.
     Truncated,
     /// A reply from our server's address with a wrong ID: somebody may be guessing.
     WrongId,
+    /// All is right but the case of the letters: a guess, or a server that changes them.
+    WrongCase,
     /// Octets that answer no question of ours.
     Unrelated,
     /// It claims to be the reply, but cannot be read.
@@ -60,60 +70,79 @@ pub(super) enum Reading {
 /// A query that is under way.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
-    pub(super) lookup: LookupId,
-    pub(super) family: Family,
+    /// The look-up that it serves, and which of its queries.
+    pub(super) lookup: Key,
+    pub(super) record_type: RecordType,
     pub(super) server: SocketAddr,
     pub(super) transport: Transport,
+    /// The connection, if it goes over TCP.
+    pub(super) stream: Option<StreamId>,
     pub(super) reason: NameQueryReason,
     /// Position in the queue of what is to be sent.
     pub(super) serial: u64,
     /// The query's octets until they are sent.
     pub(super) unsent: Option<Bytes>,
+    pub(super) began_at: Instant,
     pub(super) wrong_ids: u64,
+    /// How often it was asked before, on connections that ended (RFC 7766 §6.2.4).
+    pub(super) began_again: u8,
+    case: Case,
     query: Message,
-    /// Octets of a TCP stream that are no whole message yet, the length included.
-    stream: Vec<u8>,
 }
 
 /// What an exchange is made of.
 #[derive(Clone, Debug)]
 pub(super) struct NewExchange {
-    pub(super) lookup: LookupId,
-    pub(super) family: Family,
+    pub(super) lookup: Key,
     pub(super) name: Name,
+    pub(super) record_type: RecordType,
     pub(super) server: SocketAddr,
     pub(super) transport: Transport,
+    pub(super) stream: Option<StreamId>,
     pub(super) serial: u64,
     pub(super) reason: NameQueryReason,
+    pub(super) began_at: Instant,
+    pub(super) began_again: u8,
+    pub(super) case: Case,
     /// Unpredictable (RFC 5452 §9.2).
     pub(super) id: u16,
     pub(super) opt: Option<Opt>,
+    pub(super) trust_ad: bool,
 }
 
 impl Exchange {
     pub(super) fn new(new: NewExchange) -> Self {
-        let query = Message::query(new.id, new.name, new.family.record_type(), new.opt);
+        let mut query = Message::query(new.id, new.name, new.record_type, new.opt);
+        query.header.authentic_data = new.trust_ad;
         let octets = match new.transport {
             Transport::Udp => query.emit(),
             Transport::Tcp => query.emit_for_stream(),
         };
         Self {
             lookup: new.lookup,
-            family: new.family,
+            record_type: new.record_type,
             server: new.server,
             transport: new.transport,
+            stream: new.stream,
             reason: new.reason,
             serial: new.serial,
             unsent: Some(octets.into()),
+            began_at: new.began_at,
             wrong_ids: 0,
+            began_again: new.began_again,
+            case: new.case,
             query,
-            stream: Vec::new(),
         }
     }
 
     /// True if the query offered EDNS.
     pub(super) const fn offered_edns(&self) -> bool {
         self.query.opt.is_some()
+    }
+
+    /// The query's ID.
+    pub(super) const fn id(&self) -> u16 {
+        self.query.header.id
     }
 
     /// True if a datagram from `from` can be the reply: the query went to there, as a datagram
@@ -134,39 +163,21 @@ impl Exchange {
         if !header.response || header.opcode != Opcode::QUERY {
             return Reading::Unrelated;
         }
-        if header.id != self.query.header.id {
+        if header.id != self.id() {
             return Reading::WrongId;
         }
-        match Question::parse(octets) {
-            Ok(question) if question == self.query.question => {}
-            Ok(_) | Err(_) => return Reading::Unrelated,
+        match (Question::parse(octets), &self.query.question) {
+            (Ok(Some(question)), Some(asked)) if question == *asked => {
+                let same_case = question.name.is_identical_to(&asked.name);
+                if self.case == Case::Random && !same_case {
+                    return Reading::WrongCase;
+                }
+            }
+            (Ok(_) | Err(_), _) => return Reading::Unrelated,
         }
         if header.truncated {
             return Reading::Truncated;
         }
         Message::parse(octets, records_max).map_or(Reading::Malformed, Reading::Reply)
-    }
-
-    /// Takes from the front of `octets` what the next message of the stream lacks. Returns the
-    /// message once it is whole; `octets` is empty if it is not. Holds at most 65,537 octets.
-    pub(super) fn take_from_stream(&mut self, octets: &mut &[u8]) -> Option<Vec<u8>> {
-        loop {
-            let whole = match self.stream.first_chunk::<2>() {
-                None => 2,
-                Some(length) => 2 + usize::from(u16::from_be_bytes(*length)),
-            };
-            if self.stream.len() >= 2 && self.stream.len() >= whole {
-                let message = self.stream.split_off(2);
-                self.stream.clear();
-                return Some(message);
-            }
-            let lacks = whole.saturating_sub(self.stream.len());
-            let (taken, rest) = octets.split_at(lacks.min(octets.len()));
-            self.stream.extend_from_slice(taken);
-            *octets = rest;
-            if taken.is_empty() {
-                return None;
-            }
-        }
     }
 }

@@ -1,37 +1,44 @@
-//! One look-up: the names it goes through, and a query for each family (RFC 1035 §7.1).
+//! One look-up: the names it goes through, a query for each record type, and who waits for it
+//! (RFC 1035 §7.1).
 //!
-//! `resolver.rs` drives it. It holds state and draws conclusions; it sends nothing and never sees
-//! a packet.
+//! `asking.rs` drives it. It holds state and draws conclusions, as Go's resolver draws them; it
+//! sends nothing and never sees a packet.
 
+use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
+use super::answer::{Found, Trail};
 use super::exchange::{ExchangeId, Transport};
-use super::search::{AsWritten, Candidates};
-use super::server::Settings;
-use crate::call::Families;
+use super::owners::{OwnerId, Terms};
+use super::search::Candidates;
+use super::server::{Pace, Settings, Strictness};
+use crate::call::{Families, LookupId, Question};
 use crate::event::LookupError;
 use crate::wire::dns_message::RecordType;
 use crate::wire::dns_name::Name;
 
-/// The family that one query asks for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Family {
-    V6,
-    V4,
-}
-
-impl Family {
-    pub(super) const fn record_type(self) -> RecordType {
-        match self {
-            Self::V6 => RecordType::AAAA,
-            Self::V4 => RecordType::A,
-        }
+/// The record types that answer a question. AAAA comes first, so that a server sees it first
+/// (RFC 8305 §3), unless one waits for the other: then it is A, as in Go.
+fn types_of(question: Question, pace: Pace) -> &'static [RecordType] {
+    match question {
+        Question::Addresses(Families::V4) => &[RecordType::A],
+        Question::Addresses(Families::V6) => &[RecordType::AAAA],
+        Question::Addresses(Families::Both) | Question::CanonicalName => match pace {
+            Pace::AtOnce => &[RecordType::AAAA, RecordType::A],
+            Pace::OneByOne => &[RecordType::A, RecordType::AAAA],
+        },
+        Question::MailExchanges => &[RecordType::MX],
+        Question::NameServers => &[RecordType::NS],
+        Question::Services => &[RecordType::SRV],
+        Question::Texts => &[RecordType::TXT],
+        Question::Pointer(_) => &[RecordType::PTR],
     }
 }
 
-/// Why there is no address, and who said so.
+/// Why nothing was found, and who said so.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Failure {
     pub(super) error: LookupError,
@@ -39,36 +46,32 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// How much it tells: what a server said is more than silence, silence more than no way there.
-    const fn weight(&self) -> u8 {
+    /// True if another try may help (Go: `Temporary`).
+    const fn is_temporary(&self) -> bool {
         match self.error {
-            LookupError::NotFound | LookupError::NameInvalid => 4,
-            LookupError::ServerFailed => 3,
-            LookupError::ServerMisbehaving
+            LookupError::TimedOut | LookupError::ServerFailed | LookupError::NoServer => true,
+            LookupError::NotFound
+            | LookupError::NameInvalid
+            | LookupError::ServerMisbehaving
             | LookupError::LameReferral
             | LookupError::NoAnswer
             | LookupError::InvalidNames
-            | LookupError::ServiceNameInvalid => 2,
-            LookupError::TimedOut => 1,
-            LookupError::NoServer => 0,
+            | LookupError::ServiceNameInvalid => false,
         }
     }
 }
 
-/// How the query for one family ended.
+/// How far the query for one record type is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Outcome {
-    /// There are addresses.
-    Found {
-        addresses: Vec<IpAddr>,
-        server: SocketAddr,
-    },
-    /// NXDOMAIN: the name has no records of any type (RFC 2308 §2.1).
-    NameMissing(SocketAddr),
-    /// NODATA: the name has no records of this type (RFC 2308 §2.2).
-    DataMissing(SocketAddr),
-    /// Nobody said anything definite.
-    Failed(Failure),
+pub(super) enum Progress {
+    /// It waits for the one before it.
+    NotBegun,
+    /// Servers are being asked.
+    Asking,
+    /// There are records.
+    Found { found: Found, server: SocketAddr },
+    /// There are none; the look-up knows why.
+    Failed,
 }
 
 /// What may carry the next try over UDP.
@@ -79,193 +82,204 @@ pub(super) enum UdpTrust {
     Forged,
 }
 
-/// The query for one family of one name.
+/// The query for one record type of one name.
 #[derive(Clone, Debug)]
 pub(super) struct Query {
-    pub(super) family: Family,
+    pub(super) record_type: RecordType,
+    /// What the look-up wants to know of.
+    pub(super) candidate: Name,
     /// What is asked for: the candidate, or the name behind its aliases.
     pub(super) name: Name,
-    /// The names that led here, for the limit and the loop check.
-    pub(super) aliases: Vec<Name>,
+    /// How one became the other.
+    pub(super) trail: Trail,
+    /// The server that is asked first.
+    pub(super) first_server: u32,
     /// How many tries failed.
     pub(super) tries: u32,
     pub(super) udp: UdpTrust,
-    /// The most telling failure of the tries.
-    failure: Option<Failure>,
+    /// How the last try failed.
+    pub(super) failure: Option<Failure>,
     pub(super) exchange: Option<ExchangeId>,
-    pub(super) outcome: Option<Outcome>,
+    pub(super) progress: Progress,
 }
 
 impl Query {
-    fn new(family: Family, name: Name) -> Self {
+    fn new(record_type: RecordType, name: Name) -> Self {
         Self {
-            family,
+            record_type,
+            candidate: name.clone(),
             name,
-            aliases: Vec::new(),
+            trail: Trail::new(),
+            first_server: 0,
             tries: 0,
             udp: UdpTrust::Good,
             failure: None,
             exchange: None,
-            outcome: None,
+            progress: Progress::NotBegun,
         }
     }
 
-    /// What carries a new query.
-    pub(super) const fn first_transport(&self) -> Transport {
+    /// What carries a new try.
+    pub(super) const fn first_transport(&self, settings: &Settings) -> Transport {
         match self.udp {
-            UdpTrust::Good => Transport::Udp,
+            UdpTrust::Good => settings.transport,
             UdpTrust::Forged => Transport::Tcp,
         }
     }
 
-    /// A try failed. Of two failures that tell as much, the later one counts.
+    /// A try failed. As in Go, the last failure is the one that is told.
     pub(super) fn try_failed(&mut self, failure: Failure) {
         self.tries = self.tries.saturating_add(1);
-        if self.failure.as_ref().map_or(0, Failure::weight) <= failure.weight() {
-            self.failure = Some(failure);
-        }
-    }
-
-    /// All tries are over.
-    pub(super) fn give_up(&mut self) {
-        let failure = self.failure.take().unwrap_or(Failure {
-            error: LookupError::NoServer,
-            server: None,
-        });
-        self.outcome = Some(Outcome::Failed(failure));
+        self.failure = Some(failure);
     }
 }
 
-/// The addresses found, and the server that told the first of them.
+/// What a look-up comes to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Found {
-    pub(super) addresses: Vec<IpAddr>,
-    pub(super) server: SocketAddr,
+pub(super) enum Conclusion {
+    /// The queries of the candidate go on.
+    NotYet,
+    /// The candidate has nothing: the next one's turn.
+    NextCandidate,
+    /// These were found, in the order of the queries; the server told the first of them.
+    Found(Vec<Found>, SocketAddr),
+    /// There is nothing.
+    Failed(Failure),
+}
+
+/// What two look-ups have in common if one answer serves both.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Wanted {
+    /// Which settings they go by.
+    pub(super) version: u64,
+    pub(super) name: String,
+    pub(super) question: Question,
 }
 
 /// A look-up that goes on.
 #[derive(Clone, Debug)]
 pub(super) struct Lookup {
+    /// Whose it is.
+    pub(super) owner: OwnerId,
     /// As they were when it began.
     pub(super) settings: Arc<Settings>,
-    families: Families,
+    pub(super) wanted: Wanted,
+    /// Who waits for the answer: at least one.
+    pub(super) waiters: BTreeSet<LookupId>,
     candidates: Candidates,
     /// Which candidate is asked for.
     candidate: usize,
-    /// AAAA first, so that a server sees it first.
     pub(super) queries: Vec<Query>,
-    /// What to report if no candidate has an address.
+    /// What to report if nothing is found.
     failure: Option<Failure>,
+    /// Whether a temporary failure means that whatever was found does not count.
+    spoiled: bool,
 }
 
 impl Lookup {
-    /// Asks for the first candidate.
-    pub(super) fn new(settings: Arc<Settings>, families: Families, candidates: Candidates) -> Self {
+    /// A look-up that nobody waits for yet and that has not begun.
+    pub(super) fn new(terms: Terms, wanted: Wanted, candidates: Candidates) -> Self {
         let mut lookup = Self {
-            settings,
-            families,
+            owner: terms.owner,
+            settings: terms.settings,
+            wanted,
+            waiters: BTreeSet::new(),
             candidates,
             candidate: 0,
             queries: Vec::new(),
             failure: None,
+            spoiled: false,
         };
-        lookup.begin_candidate();
+        lookup.prepare_queries();
         lookup
     }
 
-    /// New queries for the candidate; false if there is none left.
-    fn begin_candidate(&mut self) -> bool {
-        let families: &[Family] = match self.families {
-            Families::Both => &[Family::V6, Family::V4],
-            Families::V4 => &[Family::V4],
-            Families::V6 => &[Family::V6],
-        };
+    /// Goes on to the next candidate, whose queries have not begun; false if there is none.
+    pub(super) fn next_candidate(&mut self) -> bool {
+        self.candidate += 1;
+        self.prepare_queries()
+    }
+
+    fn prepare_queries(&mut self) -> bool {
         let Some(name) = self.candidates.names.get(self.candidate) else {
             return false;
         };
-        self.queries = families
+        self.queries = types_of(self.wanted.question, self.settings.pace)
             .iter()
-            .map(|family| Query::new(*family, name.clone()))
+            .map(|record_type| Query::new(*record_type, name.clone()))
             .collect();
         true
     }
 
-    pub(super) fn query_mut(&mut self, family: Family) -> Option<&mut Query> {
-        self.queries.iter_mut().find(|query| query.family == family)
+    pub(super) fn query_mut(&mut self, record_type: RecordType) -> Option<&mut Query> {
+        self.queries
+            .iter_mut()
+            .find(|query| query.record_type == record_type)
     }
 
-    /// True once no query of the candidate goes on.
-    pub(super) fn candidate_has_ended(&self) -> bool {
-        self.queries.iter().all(|query| query.outcome.is_some())
+    /// The queries that may begin now.
+    pub(super) fn may_begin(&self) -> Vec<RecordType> {
+        let at_once = match self.settings.pace {
+            Pace::AtOnce => usize::MAX,
+            Pace::OneByOne => 1,
+        };
+        let asking = |query: &&Query| query.progress == Progress::Asking;
+        let going = self.queries.iter().filter(asking).count();
+        self.queries
+            .iter()
+            .filter(|query| query.progress == Progress::NotBegun)
+            .map(|query| query.record_type)
+            .take(at_once.saturating_sub(going))
+            .collect()
     }
 
-    /// The addresses of all families together. A family that failed does not hide the other one.
-    pub(super) fn found(&self) -> Option<Found> {
-        let mut found: Option<Found> = None;
+    /// A query ended without a record. Which failure is told in the end is Go's choice: for
+    /// addresses that of the name as the user wrote it, else the last one.
+    pub(super) fn query_failed(&mut self, failure: Failure) {
+        if failure.is_temporary() && self.settings.strictness == Strictness::Strict {
+            self.spoiled = true;
+            self.failure = Some(failure);
+            return;
+        }
+        let is_as_written = self.candidate == self.candidates.as_written;
+        let takes = match self.wanted.question {
+            Question::Addresses(_) | Question::CanonicalName => {
+                is_as_written || self.failure.is_none()
+            }
+            Question::MailExchanges
+            | Question::NameServers
+            | Question::Services
+            | Question::Texts
+            | Question::Pointer(_) => true,
+        };
+        if takes {
+            self.failure = Some(failure);
+        }
+    }
+
+    /// Where the look-up stands after a query has ended.
+    pub(super) fn conclusion(&self) -> Conclusion {
+        let mut all = Vec::new();
+        let mut by = None;
         for query in &self.queries {
-            if let Some(Outcome::Found { addresses, server }) = &query.outcome {
-                let so_far = found.get_or_insert_with(|| Found {
-                    addresses: Vec::new(),
-                    server: *server,
-                });
-                so_far.addresses.extend_from_slice(addresses);
+            match &query.progress {
+                Progress::NotBegun | Progress::Asking => return Conclusion::NotYet,
+                Progress::Found { found, server } => {
+                    by.get_or_insert(*server);
+                    all.push(found.clone());
+                }
+                Progress::Failed => {}
             }
         }
-        found
-    }
-
-    /// The candidate has no address: notes why, and goes on to the next; false if it was the last.
-    pub(super) fn next_candidate(&mut self) -> bool {
-        if let Some(failure) = self.candidate_failure() {
-            let takes = match (&self.failure, self.candidates.as_written) {
-                (None, _) => true,
-                // A name with enough dots was meant as it was written: its own failure counts.
-                (Some(_), AsWritten::First) => false,
-                // Else "not found" would be a lie as long as one name might exist.
-                (Some(so_far), AsWritten::Last) => {
-                    so_far.error == LookupError::NotFound && failure.error != LookupError::NotFound
-                }
-            };
-            if takes {
-                self.failure = Some(failure);
+        match by {
+            Some(server) if !self.spoiled => Conclusion::Found(all, server),
+            None if !self.spoiled && self.candidate + 1 < self.candidates.names.len() => {
+                Conclusion::NextCandidate
             }
+            Some(_) | None => Conclusion::Failed(self.failure.clone().unwrap_or(Failure {
+                error: LookupError::NotFound,
+                server: None,
+            })),
         }
-        self.candidate += 1;
-        self.begin_candidate()
-    }
-
-    /// Why the look-up as a whole failed.
-    pub(super) fn into_failure(self) -> Failure {
-        self.failure.unwrap_or(Failure {
-            error: LookupError::NotFound,
-            server: None,
-        })
-    }
-
-    /// Why the candidate has no address. A name that one server knows not to exist is not found,
-    /// whatever became of the other family; without that, a family that nobody answered for may
-    /// well have addresses, so its failure counts. IPv4's counts before IPv6's.
-    fn candidate_failure(&self) -> Option<Failure> {
-        let mut not_found = None;
-        let mut failed = None;
-        for query in &self.queries {
-            match query.outcome.as_ref()? {
-                Outcome::Found { .. } => return None,
-                Outcome::NameMissing(server) => {
-                    return Some(Failure {
-                        error: LookupError::NotFound,
-                        server: Some(*server),
-                    });
-                }
-                Outcome::DataMissing(server) => {
-                    not_found = Some(Failure {
-                        error: LookupError::NotFound,
-                        server: Some(*server),
-                    });
-                }
-                Outcome::Failed(failure) => failed = Some(failure.clone()),
-            }
-        }
-        failed.or(not_found)
     }
 }

@@ -6,9 +6,11 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+use super::cache::CacheLimits;
+use super::exchange::Transport;
 use super::hosts::Hosts;
 use crate::base::Duration;
-use crate::call::{CallRefused, ResolverSettings};
+use crate::call::{CacheSettings, CallRefused, ResolverSettings};
 use crate::config::{Config, millis};
 use crate::wire::dns_name::Name;
 
@@ -19,6 +21,30 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 /// The most rounds over all servers; a larger value counts as this one.
 const ATTEMPTS_MAX: u32 = 10;
+/// The longest that an answer is kept: a week, as the servers of the world agree (RFC 8767 §4).
+const TTL_MAX: Duration = Duration::from_secs(604_800);
+/// The longest that a denial is kept (RFC 2308 §5).
+const NEGATIVE_TTL_MAX: Duration = Duration::from_secs(10_800);
+
+/// The word for a switch that is on, or the one for a switch that is off.
+const fn pick<T: Copy>(is_on: bool, on: T, off: T) -> T {
+    if is_on { on } else { off }
+}
+
+/// What a cache may hold, within the limits of the stack.
+fn bounded(cache: CacheSettings, config: &Config) -> CacheLimits {
+    let entries_max = config.dns_cache_entries_max.min(u64::from(u32::MAX)) as u32;
+    let settings = CacheSettings {
+        entries_max: cache.entries_max.min(entries_max),
+        octets_max: cache.octets_max.min(config.dns_cache_octets_max),
+        ttl_max: cache.ttl_max.min(TTL_MAX),
+        negative_ttl_max: cache.negative_ttl_max.min(NEGATIVE_TTL_MAX),
+    };
+    CacheLimits {
+        settings,
+        shared_octets_max: config.dns_cache_octets_max,
+    }
+}
 
 /// How names are resolved, read and bounded.
 #[derive(Clone, Debug)]
@@ -29,6 +55,55 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     attempts: u32,
     pub(super) hosts: Hosts,
+    /// Whether each query begins with another server than the one before it.
+    pub(super) order: Order,
+    /// Whether the queries of a look-up go out together.
+    pub(super) pace: Pace,
+    /// What carries the first try.
+    pub(super) transport: Transport,
+    /// What a temporary failure means.
+    pub(super) strictness: Strictness,
+    /// How the letters of a query are written.
+    pub(super) case: Case,
+    /// Whether queries ask for the AD bit (RFC 6840 §5.7).
+    pub(super) trust_ad: bool,
+    pub(super) cache: Option<CacheLimits>,
+}
+
+/// With which server a query begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Order {
+    /// With the first one.
+    AsListed,
+    /// With the one after that of the query before.
+    Rotating,
+}
+
+/// When the queries of a look-up go out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pace {
+    /// All at once.
+    AtOnce,
+    /// Each one when the one before it has ended.
+    OneByOne,
+}
+
+/// What a temporary failure of a query means for its look-up (Go's `StrictErrors`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Strictness {
+    /// What the other queries find counts.
+    Lenient,
+    /// The look-up fails.
+    Strict,
+}
+
+/// How the letters of a query are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Case {
+    /// As the user wrote them.
+    AsWritten,
+    /// Each one by chance, and the reply must repeat it (draft-vixie-dnsext-dns0x20 §2).
+    Random,
 }
 
 /// Who is asked at one try.
@@ -50,6 +125,13 @@ impl Settings {
             timeout: millis(config.dns_timeout_ms),
             attempts: config.dns_attempts as u32,
             hosts: Hosts::default(),
+            order: Order::AsListed,
+            pace: Pace::AtOnce,
+            transport: Transport::Udp,
+            strictness: Strictness::Lenient,
+            case: Case::AsWritten,
+            trust_ad: false,
+            cache: None,
         }
     }
 
@@ -82,6 +164,17 @@ impl Settings {
             timeout: timeout.clamp(TIMEOUT_MIN, TIMEOUT_MAX),
             attempts: attempts.clamp(1, ATTEMPTS_MAX),
             hosts: Hosts::parse(&settings.hosts),
+            order: pick(settings.rotate, Order::Rotating, Order::AsListed),
+            pace: pick(settings.single_request, Pace::OneByOne, Pace::AtOnce),
+            transport: pick(settings.use_vc, Transport::Tcp, Transport::Udp),
+            strictness: pick(
+                settings.strict_errors,
+                Strictness::Strict,
+                Strictness::Lenient,
+            ),
+            case: pick(settings.randomise_case, Case::Random, Case::AsWritten),
+            trust_ad: settings.trust_ad,
+            cache: settings.cache.map(|cache| bounded(cache, config)),
         })
     }
 
@@ -90,15 +183,22 @@ impl Settings {
         self.servers.is_empty()
     }
 
-    /// Who is asked after `tries` tries failed: every server once before one is asked again
-    /// (RFC 1035 §4.2.1). `None`: all rounds are over.
-    pub(super) fn turn(&self, tries: u32) -> Option<Turn> {
+    /// True if `other` asks the same servers: what one found is true for the other.
+    pub(super) fn asks_the_same(&self, other: &Self) -> bool {
+        self.servers == other.servers && self.cache == other.cache
+    }
+
+    /// Who is asked after `tries` tries failed, if server number `first` was the first one: every
+    /// server once before one is asked again (RFC 1035 §4.2.1). `None`: all rounds are over.
+    pub(super) fn turn(&self, first: u32, tries: u32) -> Option<Turn> {
         let servers = self.servers.len() as u32;
         let round = tries.checked_div(servers)?;
         if round >= self.attempts {
             return None;
         }
-        let server = *self.servers.get((tries % servers) as usize)?;
+        let server = *self
+            .servers
+            .get((first.wrapping_add(tries) % servers) as usize)?;
         Some(Turn { server, round })
     }
 }

@@ -5,18 +5,18 @@
 //! (RFC 9267 §5, §6). It never decides whether a reply is the right one.
 
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bytes::Bytes;
 use thiserror::Error;
 
 use super::dns_name::{Name, NameRejected, ParsedName};
 
+mod data;
 mod emit;
 mod numbers;
 #[cfg(test)]
 mod tests;
 
+pub use data::{Data, StartOfAuthority};
 pub use numbers::{Class, Opcode, Rcode, RecordType};
 
 /// Octets of the header (RFC 1035 §4.1.1).
@@ -65,6 +65,9 @@ pub struct Header {
     pub recursion_desired: bool,
     /// RA: the server would ask others.
     pub recursion_available: bool,
+    /// AD: in a query, that the sender cares about it; in a reply, that the server has authenticated
+    /// all data (RFC 6840 §5.7, §5.8).
+    pub authentic_data: bool,
     /// The low four bits of the response code; [`Message::rcode`] has all twelve.
     pub rcode_low: u8,
     /// QDCOUNT, ANCOUNT, NSCOUNT, ARCOUNT: what the message claims to hold.
@@ -80,33 +83,6 @@ pub struct Question {
     pub record_type: RecordType,
     /// QCLASS.
     pub class: Class,
-}
-
-/// The start of a zone of authority (RFC 1035 §3.3.13).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StartOfAuthority {
-    /// MNAME: the server the zone's data comes from.
-    pub primary: Name,
-    /// RNAME: the mailbox of who is responsible.
-    pub mailbox: Name,
-    /// SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM; the last is the TTL of a denial in seconds
-    /// (RFC 2308 §4).
-    pub numbers: [u32; 5],
-}
-
-/// What a record says.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Data {
-    /// A (RFC 1035 §3.4.1).
-    V4(Ipv4Addr),
-    /// AAAA (RFC 3596 §2.2).
-    V6(Ipv6Addr),
-    /// CNAME (RFC 1035 §3.3.1): the name behind this alias.
-    Alias(Name),
-    /// SOA.
-    StartOfAuthority(StartOfAuthority),
-    /// RDATA of another type or class, as it stands in the message.
-    Other(Bytes),
 }
 
 /// A resource record (RFC 1035 §4.1.3).
@@ -166,6 +142,13 @@ impl<'a> Reader<'a> {
         taken.ok_or(MessageRejected::Truncated)
     }
 
+    /// All octets that are left.
+    fn rest(&mut self) -> &'a [u8] {
+        let rest = self.octets.get(self.at..).unwrap_or_default();
+        self.at = self.octets.len();
+        rest
+    }
+
     fn array<const N: usize>(&mut self) -> Result<[u8; N], MessageRejected> {
         let taken = self.take(N)?;
         taken.try_into().map_err(|_| MessageRejected::Truncated)
@@ -201,6 +184,7 @@ impl Header {
             truncated: high & 0x02 != 0,
             recursion_desired: high & 0x01 != 0,
             recursion_available: low & 0x80 != 0,
+            authentic_data: low & 0x20 != 0,
             rcode_low: low & 0x0f,
             counts,
         })
@@ -242,13 +226,13 @@ impl Record {
         let ttl = reader.u32()?;
         let rdlength = usize::from(reader.u16()?);
         let begins = reader.at;
-        let rdata = reader.take(rdlength)?;
+        reader.take(rdlength)?;
         // Names inside the data may point back into the message, but must end where the data ends.
         let mut inside = Reader {
             octets: reader.octets.get(..reader.at).unwrap_or_default(),
             at: begins,
         };
-        let data = Data::read(record_type, class, rdata, &mut inside)?;
+        let data = Data::read(record_type, class, &mut inside)?;
         Ok(Self {
             name,
             record_type,
@@ -256,63 +240,6 @@ impl Record {
             ttl_s: if ttl > i32::MAX as u32 { 0 } else { ttl },
             data,
         })
-    }
-}
-
-impl Data {
-    /// `inside` stands at the first octet of `rdata` and ends with its last one.
-    fn read(
-        record_type: RecordType,
-        class: Class,
-        rdata: &[u8],
-        inside: &mut Reader<'_>,
-    ) -> Result<Self, MessageRejected> {
-        let wrong_length = |_| MessageRejected::DataLength;
-        let data = match (record_type, class) {
-            (RecordType::A, Class::IN) => {
-                let octets: [u8; 4] = rdata.try_into().map_err(wrong_length)?;
-                return Ok(Self::V4(octets.into()));
-            }
-            (RecordType::AAAA, Class::IN) => {
-                let octets: [u8; 16] = rdata.try_into().map_err(wrong_length)?;
-                return Ok(Self::V6(octets.into()));
-            }
-            (RecordType::CNAME, _) => Self::Alias(inside.name()?),
-            (RecordType::SOA, _) => Self::StartOfAuthority(StartOfAuthority {
-                primary: inside.name()?,
-                mailbox: inside.name()?,
-                numbers: [
-                    inside.u32()?,
-                    inside.u32()?,
-                    inside.u32()?,
-                    inside.u32()?,
-                    inside.u32()?,
-                ],
-            }),
-            (RecordType::TXT, _) => {
-                // Strings with a length octet each (RFC 1035 §3.3.14).
-                while inside.at < inside.octets.len() {
-                    let [length] = inside.array()?;
-                    inside.take(usize::from(length))?;
-                }
-                Self::Other(Bytes::copy_from_slice(rdata))
-            }
-            _ => return Ok(Self::Other(Bytes::copy_from_slice(rdata))),
-        };
-        if inside.at == inside.octets.len() {
-            Ok(data)
-        } else {
-            Err(MessageRejected::DataLength)
-        }
-    }
-
-    /// The address, if it is one.
-    pub const fn address(&self) -> Option<IpAddr> {
-        match self {
-            Self::V4(address) => Some(IpAddr::V4(*address)),
-            Self::V6(address) => Some(IpAddr::V6(*address)),
-            Self::Alias(_) | Self::StartOfAuthority(_) | Self::Other(_) => None,
-        }
     }
 }
 

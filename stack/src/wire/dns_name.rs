@@ -109,19 +109,11 @@ impl Name {
         if text == "." {
             return Ok(name);
         }
-        let mut only_digits = true;
-        for label in name.labels() {
-            let inner_hyphens = label.first() != Some(&b'-') && label.last() != Some(&b'-');
-            let known = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-            if !inner_hyphens || !label.iter().all(known) {
-                return Err(NameRejected::NotHostName);
-            }
-            only_digits &= label.iter().all(u8::is_ascii_digit);
+        if is_host_name(&name) {
+            Ok(name)
+        } else {
+            Err(NameRejected::NotHostName)
         }
-        if only_digits {
-            return Err(NameRejected::NotHostName);
-        }
-        Ok(name)
     }
 
     /// Reads the name that begins at `offset` of `message`, following its pointers.
@@ -200,6 +192,46 @@ impl Name {
             .is_some_and(|top| top.eq_ignore_ascii_case(label.as_bytes()))
     }
 
+    /// True if this name is `domain` or ends with its labels (RFC 1034 §3.1).
+    pub fn is_at_or_under(&self, domain: &Self) -> bool {
+        let above = self.labels().count().checked_sub(domain.labels().count());
+        above.is_some_and(|above| {
+            let own = self.labels().skip(above);
+            own.zip(domain.labels())
+                .all(|(own, domain)| own.eq_ignore_ascii_case(domain))
+        })
+    }
+
+    /// True if both have the same octets: equal in case, too.
+    pub fn is_identical_to(&self, other: &Self) -> bool {
+        self.wire == other.wire
+    }
+
+    /// The same name with each letter in the case that `upper` says for it (RFC 4343 §3 has all of
+    /// them mean the same).
+    #[must_use]
+    pub fn with_case(&self, mut upper: impl FnMut() -> bool) -> Self {
+        // A length is at most 63, which is below every letter.
+        let wire = self.wire.iter().map(|octet| {
+            if !octet.is_ascii_alphabetic() {
+                *octet
+            } else if upper() {
+                octet.to_ascii_uppercase()
+            } else {
+                octet.to_ascii_lowercase()
+            }
+        });
+        Self {
+            wire: wire.collect(),
+        }
+    }
+
+    /// True if the text of this name would be taken for the name of a host: what Go asks of names in
+    /// answers.
+    pub fn is_host_name(&self) -> bool {
+        *self == Self::root() || is_host_name(self)
+    }
+
     /// This name's labels, then those of `domain`; `None` if that is longer than a name may be.
     pub fn within(&self, domain: &Self) -> Option<Self> {
         let labels = self.wire.split_last()?.1;
@@ -210,6 +242,20 @@ impl Name {
         wire.extend_from_slice(&domain.wire);
         Some(Self { wire })
     }
+}
+
+/// Letters, digits, `_` and inner `-`, not digits and dots only (RFC 1123 §2.1, as Go reads it).
+fn is_host_name(name: &Name) -> bool {
+    let mut only_digits = true;
+    for label in name.labels() {
+        let inner_hyphens = label.first() != Some(&b'-') && label.last() != Some(&b'-');
+        let known = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        if !inner_hyphens || !label.iter().all(known) {
+            return false;
+        }
+        only_digits &= label.iter().all(u8::is_ascii_digit);
+    }
+    !only_digits
 }
 
 impl PartialEq for Name {

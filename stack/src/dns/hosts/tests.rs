@@ -8,6 +8,10 @@ fn ip(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
 
+fn known(hosts: &Hosts, name: &str) -> Vec<IpAddr> {
+    hosts.get(name).expect("a name").addresses.clone()
+}
+
 #[test]
 fn names_aliases_and_both_families_are_found_in_any_case() {
     let hosts = Hosts::parse(
@@ -19,10 +23,33 @@ fn names_aliases_and_both_families_are_found_in_any_case() {
          192.0.2.7 server.example",
     );
     let all = vec![ip("192.0.2.7"), ip("2001:db8::7"), ip("192.0.2.8")];
-    assert_eq!(hosts.get("server.example"), all);
-    assert_eq!(hosts.get("SERVER.example."), all);
-    assert_eq!(hosts.get("Alias"), [ip("192.0.2.7")]);
-    assert_eq!(hosts.get("rest"), [] as [IpAddr; 0]);
+    assert_eq!(known(&hosts, "server.example"), all);
+    assert_eq!(known(&hosts, "SERVER.example."), all);
+    assert_eq!(known(&hosts, "Alias"), [ip("192.0.2.7")]);
+    assert!(hosts.get("rest").is_none());
+}
+
+#[test]
+fn the_first_name_of_the_first_line_is_canonical() {
+    let hosts = Hosts::parse("192.0.2.1 Web.Example www\n192.0.2.2 www other");
+    let canonical = |name| hosts.get(name).map(|known| known.canonical.as_str());
+    assert_eq!(canonical("web.example"), Some("web.example."));
+    assert_eq!(canonical("www"), Some("web.example."));
+    assert_eq!(canonical("other"), Some("www"));
+}
+
+#[test]
+fn an_address_has_the_names_of_all_its_lines_in_their_order() {
+    let hosts = Hosts::parse(
+        "192.0.2.1 Server.Example server\n192.0.2.2 b\n192.0.2.1 alias server\n::ffff:192.0.2.3 m",
+    );
+    assert_eq!(
+        hosts.names_of(ip("192.0.2.1")),
+        ["Server.Example.", "server", "alias", "server"]
+    );
+    assert_eq!(hosts.names_of(ip("::ffff:192.0.2.1")).len(), 4);
+    assert_eq!(hosts.names_of(ip("192.0.2.3")), ["m"]);
+    assert!(hosts.names_of(ip("192.0.2.9")).is_empty());
 }
 
 #[test]
@@ -32,9 +59,9 @@ fn bad_lines_say_nothing() {
          300.0.0.1 f\n::1% g\n#\n   \n192.0.2.9 good",
     );
     for name in ["a", "b", "c", "d", "e", "f", "g"] {
-        assert!(hosts.get(name).is_empty(), "{name}");
+        assert!(hosts.get(name).is_none(), "{name}");
     }
-    assert_eq!(hosts.get("good"), [ip("192.0.2.9")]);
+    assert_eq!(known(&hosts, "good"), [ip("192.0.2.9")]);
 }
 
 #[test]

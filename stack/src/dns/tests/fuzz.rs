@@ -20,7 +20,7 @@ fn rich_reply(query: &Message) -> Message {
         record_type: RecordType::TXT,
         class: Class::IN,
         ttl_s: 60,
-        data: Data::Other(bytes::Bytes::from_static(b"\x04text\x00\x02ab")),
+        data: Data::Text(bytes::Bytes::from_static(b"\x04text\x00\x02ab")),
     });
     reply.authorities.push(Record {
         name: name("example"),

@@ -130,7 +130,7 @@ fn a_lame_referral_makes_room_for_the_next_server() {
 
     world.look_up("www.example", Families::V4);
     let ran = world.run(|_, query| Act::Reply(lame(query)));
-    assert_eq!(ran.error(), LookupError::ServerMisbehaving);
+    assert_eq!(ran.error(), LookupError::LameReferral);
 
     // An authority that has no such data is not lame.
     world.look_up("www.example", Families::V4);
@@ -159,18 +159,28 @@ fn a_server_that_cannot_be_reached_makes_room_for_the_next() {
 }
 
 #[test]
-fn what_a_server_said_tells_more_than_silence() {
+fn the_last_failure_is_told_as_in_go() {
     let mut world = World::new(&settings(ALL));
     world.look_up("www.example", Families::V4);
     let ran = world.run(
         |transmit, query| match transmit.server.to_string().as_str() {
-            SERVER_1 => Act::Reply(with_rcode(query, Rcode::SERVER_FAILURE)),
-            SERVER_2 => Act::Silence,
-            _ => Act::Break,
+            SERVER_1 => Act::Silence,
+            SERVER_2 => Act::Break,
+            _ => Act::Reply(with_rcode(query, Rcode::SERVER_FAILURE)),
         },
     );
     assert_eq!(ran.error(), LookupError::ServerFailed);
-    assert_eq!(ran.answer.server.as_deref(), Some(SERVER_1));
+    assert_eq!(ran.answer.server.as_deref(), Some(SERVER_3));
+    world.look_up("www.example", Families::V4);
+    let ran = world.run(
+        |transmit, query| match transmit.server.to_string().as_str() {
+            SERVER_1 => Act::Reply(with_rcode(query, Rcode::SERVER_FAILURE)),
+            SERVER_2 => Act::Break,
+            _ => Act::Silence,
+        },
+    );
+    assert_eq!(ran.error(), LookupError::TimedOut);
+    assert_eq!(ran.answer.server.as_deref(), Some(SERVER_3));
 }
 
 #[test]
@@ -190,18 +200,15 @@ fn a_family_that_fails_does_not_hide_the_other() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_beats_a_silence_but_missing_data_does_not() {
-    for (rcode, error) in [
-        (Rcode::NAME_ERROR, LookupError::NotFound),
-        (Rcode::NO_ERROR, LookupError::TimedOut),
-    ] {
+fn of_two_families_that_failed_the_later_one_is_told_as_in_go() {
+    for rcode in [Rcode::NAME_ERROR, Rcode::NO_ERROR] {
         let mut world = World::new(&settings(&[SERVER_1]));
         world.look_up("www.example", Families::Both);
         let ran = world.run(|_, query| match asks_for(query).1 {
             RecordType::A => Act::Silence,
             _ => Act::Reply(with_rcode(query, rcode)),
         });
-        assert_eq!(ran.error(), error);
+        assert_eq!(ran.error(), LookupError::TimedOut);
     }
     // Some servers deny the name when asked for AAAA only: the A records still count.
     let mut world = World::new(&settings(&[SERVER_1]));
@@ -215,31 +222,49 @@ fn a_name_that_does_not_exist_beats_a_silence_but_missing_data_does_not() {
     assert_eq!(ran.addresses(), ["192.0.2.1"]);
 }
 
+/// All names but `failing` do not exist; that one's server fails.
+fn fails_for(failing: &'static str) -> impl FnMut(&Transmit, &Message) -> Act {
+    move |_, query| {
+        let fails = asks_for(query).0 == name(failing);
+        let rcode = if fails {
+            Rcode::SERVER_FAILURE
+        } else {
+            Rcode::NAME_ERROR
+        };
+        Act::Reply(with_rcode(query, rcode))
+    }
+}
+
 #[test]
-fn a_failure_on_the_way_through_the_search_list_is_not_told_as_not_found() {
+fn the_failure_of_the_name_as_written_is_told_for_addresses_as_in_go() {
     let mut settings = settings(&[SERVER_1]);
     settings.search = vec!["a.example".into()];
-    let refuses = |failing: &'static str| {
-        move |_: &Transmit, query: &Message| {
-            let fails = asks_for(query).0 == name(failing);
-            let rcode = if fails {
-                Rcode::SERVER_FAILURE
-            } else {
-                Rcode::NAME_ERROR
-            };
-            Act::Reply(with_rcode(query, rcode))
-        }
-    };
     for (asked, failing, error) in [
-        ("host", "host.a.example", LookupError::ServerFailed),
+        ("host", "host.a.example", LookupError::NotFound),
         ("host", "host", LookupError::ServerFailed),
-        // With enough dots the name as written counts.
+        // With enough dots the name as written comes first.
         ("host.b", "host.b", LookupError::ServerFailed),
         ("host.b", "host.b.a.example", LookupError::NotFound),
     ] {
         let mut world = World::new(&settings);
         world.look_up(asked, Families::V4);
-        assert_eq!(world.run(refuses(failing)).error(), error, "{failing}");
+        assert_eq!(world.run(fails_for(failing)).error(), error, "{failing}");
+    }
+}
+
+#[test]
+fn the_failure_of_the_last_name_is_told_for_all_else_as_in_go() {
+    let mut settings = settings(&[SERVER_1]);
+    settings.search = vec!["a.example".into()];
+    for (asked, failing, error) in [
+        ("host", "host.a.example", LookupError::NotFound),
+        ("host", "host", LookupError::ServerFailed),
+        ("host.b", "host.b", LookupError::NotFound),
+        ("host.b", "host.b.a.example", LookupError::ServerFailed),
+    ] {
+        let mut world = World::new(&settings);
+        world.ask(asked, Question::MailExchanges);
+        assert_eq!(world.run(fails_for(failing)).error(), error, "{failing}");
     }
 }
 
@@ -323,7 +348,7 @@ fn bad_35_many_wrong_ids_move_the_query_to_tcp() {
     world.reply(&transmit, &forged);
     let over_tcp = world.only_transmit();
     assert_eq!(over_tcp.transport, Transport::Tcp);
-    assert_ne!(over_tcp.exchange, transmit.exchange);
+    assert_ne!(over_tcp.carrier, transmit.carrier);
     assert_eq!(world.ignored(), limit + 1);
     // The datagram socket is closed: even the right reply comes too late there.
     let late = with_addresses(&query_in(&transmit), &["192.0.2.66"]);

@@ -4,7 +4,11 @@ use super::*;
 
 /// A look-up whose datagram was truncated: its query goes over TCP.
 fn over_tcp(world: &mut World) -> Transmit {
-    world.look_up("www.example", Families::V4);
+    over_tcp_for(world, "www.example")
+}
+
+fn over_tcp_for(world: &mut World, name: &str) -> Transmit {
+    world.look_up(name, Families::V4);
     let transmit = world.only_transmit();
     assert_eq!(transmit.transport, Transport::Udp);
     let mut reply = with_addresses(&query_in(&transmit), &["192.0.2.66"]);
@@ -13,6 +17,13 @@ fn over_tcp(world: &mut World) -> Transmit {
     let transmit = world.only_transmit();
     assert_eq!(transmit.transport, Transport::Tcp);
     transmit
+}
+
+fn use_vc(servers: &[&str]) -> ResolverSettings {
+    ResolverSettings {
+        use_vc: true,
+        ..settings(servers)
+    }
 }
 
 fn found(world: &mut World) -> Result<Vec<IpAddr>, LookupError> {
@@ -82,20 +93,165 @@ fn rfc7766_01_a_server_with_closed_udp_and_open_tcp_answers_after_tc() {
     world.reply(&transmit, &reply);
     assert!(found(&mut world).is_ok());
     world.close_finished();
-    assert!(world.open.is_empty());
+    world.assert_nothing_is_left();
 }
 
 #[test]
-fn rfc7766_02_each_connection_carries_one_query() {
-    // IDs in flight on one connection are unique because there is one: replies of other look-ups
-    // come over other connections, in any order.
+fn rfc7766_02_queries_share_a_connection_and_their_replies_come_in_any_order() {
     let mut world = World::new(&settings(&[SERVER_1]));
-    let transmits = [(); 3].map(|()| over_tcp(&mut world));
-    for transmit in transmits.iter().rev() {
+    let names = ["a.example", "b.example", "c.example"];
+    let transmits = names.map(|name| over_tcp_for(&mut world, name));
+    let carriers: BTreeSet<_> = transmits.iter().map(|transmit| transmit.carrier).collect();
+    assert_eq!(carriers.len(), 1);
+    let ids: BTreeSet<_> = transmits
+        .iter()
+        .map(|transmit| query_in(transmit).header.id)
+        .collect();
+    assert_eq!(ids.len(), 3);
+    for (number, transmit) in transmits.iter().enumerate().rev() {
+        let address = alloc::format!("192.0.2.{number}");
+        let reply = with_addresses(&query_in(transmit), &[&address]);
+        world.reply(transmit, &reply);
+        assert_eq!(found(&mut world), Ok(vec![ip(&address)]));
+    }
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn rfc7766_02_ids_on_a_connection_are_unique() {
+    let mut world = World::new(&use_vc(&[SERVER_1]));
+    world.around.config.dns_stream_queries_max = 4_096;
+    world.around.config.lookups_max = 4_096;
+    let mut ids = BTreeSet::new();
+    for number in 0..4_000 {
+        world.look_up(&alloc::format!("host{number}.example"), Families::V4);
+        // By chance alone, a hundred of them would have been given twice.
+        assert!(ids.insert(query_in(&world.only_transmit()).header.id));
+    }
+    assert_eq!(world.open.len(), 1);
+}
+
+#[test]
+fn rfc7766_03_ten_queries_use_one_connection_that_is_closed_when_it_was_idle() {
+    let mut world = World::new(&use_vc(&[SERVER_1]));
+    let mut carriers = BTreeSet::new();
+    for number in 0..10 {
+        world.look_up(&alloc::format!("host{number}.example"), Families::V4);
+        let transmit = world.only_transmit();
+        carriers.insert(transmit.carrier);
+        let reply = with_addresses(&query_in(&transmit), &["192.0.2.1"]);
+        world.reply(&transmit, &reply);
+        assert!(world.answer().is_some());
+        world.advance(Duration::from_millis(1_999));
+        world.close_finished();
+        assert_eq!(world.open.len(), 1, "not yet idle for two seconds");
+    }
+    assert_eq!(carriers.len(), 1);
+    world.advance(Duration::from_millis(1));
+    world.close_finished();
+    assert!(world.open.is_empty());
+    assert_eq!(world.dns.next_deadline(), None);
+    assert_eq!(world.dns.entries(), 0);
+    // The next one opens another.
+    world.look_up("host.example", Families::V4);
+    assert!(!carriers.contains(&world.only_transmit().carrier));
+}
+
+#[test]
+fn a_full_connection_takes_no_more_queries() {
+    let mut world = World::new(&use_vc(&[SERVER_1]));
+    world.around.config.dns_stream_queries_max = 2;
+    for number in 0..5 {
+        world.look_up(&alloc::format!("host{number}.example"), Families::V4);
+    }
+    let mut transmits = Vec::new();
+    while let Some(transmit) = world.next_transmit() {
+        transmits.push(transmit);
+    }
+    let carriers: Vec<_> = transmits.iter().map(|transmit| transmit.carrier).collect();
+    assert_eq!(carriers[0], carriers[1]);
+    assert_ne!(carriers[1], carriers[2]);
+    assert_eq!(carriers[2], carriers[3]);
+    assert_ne!(carriers[3], carriers[4]);
+    for transmit in &transmits {
         let reply = with_addresses(&query_in(transmit), &["192.0.2.1"]);
         world.reply(transmit, &reply);
-        assert_eq!(found(&mut world), Ok(vec![ip("192.0.2.1")]));
     }
+    world.close_finished();
+    // The full ones ended with their last queries, the last one is idle.
+    assert_eq!(world.open.len(), 1);
+    world.assert_answers(5);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn rfc7766_04_a_server_that_closes_after_each_reply_is_asked_on() {
+    let mut world = World::new(&use_vc(&[SERVER_1, SERVER_2]));
+    for number in 0..4 {
+        world.look_up(&alloc::format!("host{number}.example"), Families::V4);
+    }
+    let mut connections = 0;
+    loop {
+        let mut transmits = Vec::new();
+        while let Some(transmit) = world.next_transmit() {
+            assert_eq!(transmit.server, at(SERVER_1));
+            transmits.push(transmit);
+        }
+        let Some(first) = transmits.first() else {
+            break;
+        };
+        connections += 1;
+        let reply = with_addresses(&query_in(first), &["192.0.2.1"]);
+        world.reply(first, &reply);
+        world.fail(first);
+    }
+    assert_eq!(connections, 4);
+    world.assert_answers(4);
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn rfc7766_04_what_is_asked_again_keeps_its_deadline() {
+    let mut world = World::new(&use_vc(&[SERVER_1]));
+    world.look_up("a.example", Families::V4);
+    world.look_up("b.example", Families::V4);
+    let first = world.next_transmit().expect("a query");
+    let second = world.next_transmit().expect("a query");
+    world.advance(Duration::from_secs(3));
+    let reply = with_addresses(&query_in(&first), &["192.0.2.1"]);
+    world.reply(&first, &reply);
+    world.fail(&second);
+    let again = world.only_transmit();
+    assert_ne!(again.carrier, second.carrier);
+    assert_eq!(world.dns.next_deadline(), Some(Instant::from_secs(5)));
+}
+
+#[test]
+fn a_connection_on_which_nothing_comes_is_not_used_again() {
+    let mut world = World::new(&use_vc(&[SERVER_1]));
+    world.look_up("www.example", Families::V4);
+    let first = world.only_transmit();
+    world.advance(TRY);
+    let second = world.only_transmit();
+    assert_eq!(second.server, first.server);
+    assert_ne!(second.carrier, first.carrier);
+    assert_eq!(world.open.len(), 1);
+}
+
+#[test]
+fn a_late_reply_to_a_cancelled_query_does_not_disturb_the_others() {
+    let mut world = World::new(&use_vc(&[SERVER_1]));
+    let gone = world.look_up("a.example", Families::V4);
+    let first = world.only_transmit();
+    world.look_up("b.example", Families::V4);
+    let second = world.only_transmit();
+    world.cancel(gone);
+    let late = with_addresses(&query_in(&first), &["192.0.2.66"]);
+    world.reply(&first, &late);
+    assert_eq!((world.answer(), world.ignored()), (None, 1));
+    let reply = with_addresses(&query_in(&second), &["192.0.2.1"]);
+    world.reply(&second, &reply);
+    assert_eq!(found(&mut world), Ok(vec![ip("192.0.2.1")]));
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Message {
                 truncated: false,
                 recursion_desired: true,
                 recursion_available: false,
+                authentic_data: false,
                 rcode_low: 0,
                 counts: [0; 4],
             },
@@ -78,6 +79,7 @@ impl Message {
             header: Header {
                 response: true,
                 recursion_available: true,
+                authentic_data: false,
                 truncated: false,
                 authoritative: false,
                 ..query.header
@@ -149,7 +151,9 @@ impl Message {
             | bit(header.authoritative, 2)
             | bit(header.truncated, 1)
             | bit(header.recursion_desired, 0);
-        let low = bit(header.recursion_available, 7) | (self.rcode.0 & 0x0f) as u8;
+        let low = bit(header.recursion_available, 7)
+            | bit(header.authentic_data, 5)
+            | (self.rcode.0 & 0x0f) as u8;
         let counts = [
             usize::from(self.question.is_some()),
             self.answers.len(),
@@ -178,19 +182,7 @@ impl Message {
         octets.extend_from_slice(&record.class.0.to_be_bytes());
         octets.extend_from_slice(&record.ttl_s.to_be_bytes());
         let mut rdata = Vec::new();
-        match &record.data {
-            Data::V4(address) => rdata.extend_from_slice(&address.octets()),
-            Data::V6(address) => rdata.extend_from_slice(&address.octets()),
-            Data::Alias(target) => rdata.extend_from_slice(target.as_wire()),
-            Data::StartOfAuthority(soa) => {
-                rdata.extend_from_slice(soa.primary.as_wire());
-                rdata.extend_from_slice(soa.mailbox.as_wire());
-                for number in soa.numbers {
-                    rdata.extend_from_slice(&number.to_be_bytes());
-                }
-            }
-            Data::Other(raw) => rdata.extend_from_slice(raw),
-        }
+        record.data.emit(&mut rdata);
         octets.extend_from_slice(&(rdata.len() as u16).to_be_bytes());
         octets.extend_from_slice(&rdata);
     }

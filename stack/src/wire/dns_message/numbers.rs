@@ -26,10 +26,16 @@ numbers! {
         CNAME = 5;
         /// The start of a zone of authority.
         SOA = 6;
+        /// A name of an address.
+        PTR = 12;
+        /// Who takes mail.
+        MX = 15;
         /// Strings.
         TXT = 16;
         /// An IPv6 address.
         AAAA = 28;
+        /// Where a service is (RFC 2782).
+        SRV = 33;
         /// EDNS.
         OPT = 41;
     }

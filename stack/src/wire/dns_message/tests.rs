@@ -1,6 +1,7 @@
 //! Messages: what is written is read again, and no count or length is believed.
 
 use alloc::vec;
+use core::net::Ipv4Addr;
 
 use super::*;
 
