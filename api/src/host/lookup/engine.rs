@@ -20,7 +20,7 @@ use sidestep_stack::base::random::Seed;
 use sidestep_stack::call::{LookUp, LookupId};
 use sidestep_stack::context::Context;
 use sidestep_stack::discard::DiscardCounters;
-use sidestep_stack::dns::{Dns, ExchangeId, Transmit, Transport};
+use sidestep_stack::dns::{Carrier, Dns, Transmit, Transport};
 use sidestep_stack::event::Answer as Found;
 use sidestep_stack::observe::Log;
 use sidestep_stack::{CallRefused, Config};
@@ -62,7 +62,7 @@ pub(super) struct Engine {
     discards: DiscardCounters,
     log: Log,
     clock: Clock,
-    sockets: BTreeMap<ExchangeId, Open>,
+    sockets: BTreeMap<Carrier, Open>,
     /// Those who wait, by their look-up; and look-ups by the number that their askers know.
     answers: BTreeMap<LookupId, (u64, Answer<Outcome>)>,
     asked: HashMap<u64, LookupId>,
@@ -125,7 +125,7 @@ impl Engine {
             Order::Cancel { asked } => {
                 if let Some(lookup) = self.asked.remove(&asked) {
                     self.answers.remove(&lookup);
-                    self.dns.cancel(lookup);
+                    self.with(|dns, cx| dns.cancel(cx, lookup));
                 }
             }
         }
@@ -151,7 +151,8 @@ impl Engine {
         }
         self.close_finished();
         self.deliver();
-        if self.answers.is_empty() && self.dns.is_empty() {
+        // A connection that may be used again is closed by its deadline.
+        if self.answers.is_empty() && self.dns.is_empty() && self.sockets.is_empty() {
             return Rest::Idle;
         }
         let now = self.clock.now();
@@ -163,26 +164,32 @@ impl Engine {
 
     fn transmit(&mut self, transmit: Transmit) {
         let Transmit {
-            exchange,
+            carrier,
             server,
             transport,
             octets,
         } = transmit;
+        if let Some(open) = self.sockets.get_mut(&carrier) {
+            if open.socket.send_more(&octets).is_err() {
+                self.with(|dns, cx| dns.carrier_failed(cx, carrier));
+            }
+            return;
+        }
         let socket = match transport {
             Transport::Udp => Socket::datagram(server, &octets),
             Transport::Tcp => Socket::stream(server, octets),
         };
         match socket {
             Ok(socket) => {
-                self.sockets.insert(exchange, Open { socket, server });
+                self.sockets.insert(carrier, Open { socket, server });
             }
-            Err(_) => self.with(|dns, cx| dns.exchange_failed(cx, exchange)),
+            Err(_) => self.with(|dns, cx| dns.carrier_failed(cx, carrier)),
         }
     }
 
     fn close_finished(&mut self) {
-        while let Some(exchange) = self.dns.next_finished() {
-            self.sockets.remove(&exchange);
+        while let Some(carrier) = self.dns.next_finished() {
+            self.sockets.remove(&carrier);
         }
     }
 
@@ -214,19 +221,19 @@ impl Engine {
                 return;
             }
             let sockets = fds.get(1..).unwrap_or_default();
-            for (fd, exchange) in sockets.iter().zip(self.sockets.keys()) {
+            for (fd, carrier) in sockets.iter().zip(self.sockets.keys()) {
                 if !fd.revents().is_empty() {
-                    ready.push(*exchange);
+                    ready.push(*carrier);
                 }
             }
         }
-        for exchange in ready {
-            self.take_in(exchange);
+        for carrier in ready {
+            self.take_in(carrier);
         }
     }
 
-    fn take_in(&mut self, exchange: ExchangeId) {
-        let Some(mut open) = self.sockets.remove(&exchange) else {
+    fn take_in(&mut self, carrier: Carrier) {
+        let Some(mut open) = self.sockets.remove(&carrier) else {
             return;
         };
         let mut room = std::mem::take(&mut self.room);
@@ -242,9 +249,9 @@ impl Engine {
                     let is_stream = matches!(open.socket, Socket::Stream { .. });
                     self.with(|dns, cx| {
                         if is_stream {
-                            dns.stream_arrives(cx, exchange, octets);
+                            dns.stream_arrives(cx, carrier, octets);
                         } else {
-                            dns.datagram_arrives(cx, exchange, from, octets);
+                            dns.datagram_arrives(cx, carrier, from, octets);
                         }
                     });
                 }
@@ -253,9 +260,9 @@ impl Engine {
             }
         }
         self.room = room;
-        self.sockets.insert(exchange, open);
+        self.sockets.insert(carrier, open);
         if fails {
-            self.with(|dns, cx| dns.exchange_failed(cx, exchange));
+            self.with(|dns, cx| dns.carrier_failed(cx, carrier));
         }
     }
 }

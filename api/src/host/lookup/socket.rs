@@ -1,8 +1,8 @@
-//! The kernel sockets of single queries: made, written, read, never waited for.
+//! The kernel sockets of queries: made, written, read, never waited for.
 //!
-//! `engine.rs` waits for all of them together. Each query has a socket of its own, so the kernel
-//! draws its port (RFC 5452 §9.2); a datagram socket is connected, so that it hears of errors and
-//! of nobody else.
+//! `engine.rs` waits for all of them together. Each datagram has a socket of its own, so the kernel
+//! draws its port (RFC 5452 §9.2); it is connected, so that it hears of errors and of nobody else.
+//! Queries over TCP share the connection to their server.
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -33,7 +33,7 @@ pub(super) enum Got {
     End,
 }
 
-/// The socket of one query.
+/// The socket of one query, or the connection of several.
 #[derive(Debug)]
 pub(super) enum Socket {
     Datagram(OwnedFd),
@@ -63,6 +63,20 @@ impl Socket {
         })
     }
 
+    /// Sends one more query on a stream that carries others (RFC 7766 §6.2.1.1).
+    pub(super) fn send_more(&mut self, query: &[u8]) -> rustix::io::Result<()> {
+        match self {
+            Self::Datagram(descriptor) => {
+                rustix::io::retry_on_intr(|| send(&*descriptor, query, SendFlags::NOSIGNAL))?;
+                Ok(())
+            }
+            Self::Stream { unsent, .. } => {
+                *unsent = [&unsent[..], query].concat().into();
+                self.flush()
+            }
+        }
+    }
+
     /// What to wait for.
     pub(super) fn interest(&self) -> PollFlags {
         match self {
@@ -77,7 +91,7 @@ impl Socket {
         }
     }
 
-    /// Sends what is left of a stream's query.
+    /// Sends what is left of a stream's queries.
     pub(super) fn flush(&mut self) -> rustix::io::Result<()> {
         let Self::Stream { descriptor, unsent } = self else {
             return Ok(());
