@@ -6,7 +6,6 @@
 
 use std::future::poll_fn;
 use std::io::IoSlice;
-use std::net::Shutdown;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -256,12 +255,6 @@ same_calls! {
     /// As for [`close_write`](Self::close_write).
     #[doc(alias = "CloseRead")]
     close_read() -> Result<(), OpError>;
-    /// See [`TCPConn::shutdown`](crate::TCPConn::shutdown).
-    ///
-    /// # Errors
-    ///
-    /// As for [`close_write`](Self::close_write).
-    shutdown(how: Shutdown) -> Result<(), OpError>;
     /// Our end; known after `close` as well.
     #[doc(alias = "LocalAddr")]
     local_addr() -> &TCPAddr;
