@@ -4,6 +4,9 @@
 //! the addresses are raced or tried in turn. What is opened belongs to the caller; the dialer keeps
 //! nothing and may be used any number of times, from several threads.
 
+#[cfg(feature = "async")]
+mod tasks;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -183,7 +186,27 @@ impl Dialer {
         let resolver = self.resolver.clone().unwrap_or_default();
         let resolver = resolver.for_dial(&net, deadline, self.cancel.as_ref());
         let found = resolver.find_target(&target).map_err(failed)?;
-        let addresses = candidates(&target, &found)
+        match self.begin(net, network, &target, &found, deadline)? {
+            Begun::Open(conn) => Ok(conn),
+            Begun::Race(race) => drive(race, self.cancel.as_ref())
+                .map(AnyConn::TCP)
+                .map_err(|error| no_address(network, error)),
+        }
+    }
+
+    /// Tries the addresses of `target`, of which `found` are those of its name: opens what needs no
+    /// handshake, and prepares the race for what does.
+    fn begin(
+        &self,
+        net: Net,
+        network: &str,
+        target: &Target,
+        found: &[IpAddr],
+        deadline: Deadline,
+    ) -> Result<Begun, OpError> {
+        let failed = |cause: Cause| OpError::new(Op::Dial, network.to_owned(), cause);
+        let parsed = target.network;
+        let addresses = candidates(target, found)
             .and_then(|addresses| self.suiting(parsed, addresses))
             .map_err(|error| failed(error.into()))?;
         let port = target.port;
@@ -194,13 +217,11 @@ impl Dialer {
                     .map(|(ip, zone)| TCPAddr { ip, port, zone })
                     .collect();
                 let race = self.race(net, parsed, families, addresses, deadline);
-                drive(race, self.cancel.as_ref())
-                    .map(AnyConn::TCP)
-                    .map_err(|error| error.unwrap_or_else(|| failed(Cause::MissingAddress)))
+                Ok(Begun::Race(race))
             }
-            Network::UDP(_) | Network::IP(..) | Network::Unix(_) => {
-                self.in_turn(&net, parsed, network, port, addresses, deadline)
-            }
+            Network::UDP(_) | Network::IP(..) | Network::Unix(_) => self
+                .in_turn(&net, parsed, network, port, addresses, deadline)
+                .map(Begun::Open),
         }
     }
 
@@ -289,6 +310,17 @@ impl Dialer {
         local: Option<&TCPAddr>,
         remote: &TCPAddr,
     ) -> Result<TCPConn, OpError> {
+        let race = self.tcp_race(network, local, remote)?;
+        drive(race, self.cancel.as_ref()).map_err(|error| no_address(network, error))
+    }
+
+    /// The race, of one, to `remote`.
+    fn tcp_race(
+        &self,
+        network: &str,
+        local: Option<&TCPAddr>,
+        remote: &TCPAddr,
+    ) -> Result<Race<TcpRacer>, OpError> {
         let net = self.net(network)?;
         let parsed = typed(
             network,
@@ -307,12 +339,7 @@ impl Dialer {
         let racer = self.racer(net, parsed, local.or(own).cloned());
         let groups = Groups::one(vec![remote.clone()]);
         let deadline = self.deadline_of_a_dial();
-        let race = Race::new(racer, groups, Duration::ZERO, deadline);
-        drive(race, self.cancel.as_ref()).map_err(|error| {
-            error.unwrap_or_else(|| {
-                OpError::new(Op::Dial, network.to_owned(), Cause::MissingAddress)
-            })
-        })
+        Ok(Race::new(racer, groups, Duration::ZERO, deadline))
     }
 
     /// A UDP socket that exchanges datagrams with `remote` only.
@@ -550,6 +577,17 @@ impl Dialer {
         }
         Ok(addresses)
     }
+}
+
+/// A dial whose name is resolved.
+enum Begun {
+    Open(AnyConn),
+    Race(Race<TcpRacer>),
+}
+
+/// The error of a race, which has none if there was no address.
+fn no_address(network: &str, error: Option<OpError>) -> OpError {
+    error.unwrap_or_else(|| OpError::new(Op::Dial, network.to_owned(), Cause::MissingAddress))
 }
 
 /// What to try for a target, in order and as the user knows it: `::` may mean `::1` or 127.0.0.1.

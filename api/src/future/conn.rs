@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sidestep_stack::call::KeepAlive;
 
 use super::halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::waiting::{Seated, Waiting};
@@ -20,6 +19,7 @@ use crate::channel::stream::Which;
 use crate::conn::TCPInfo;
 use crate::deadline::Deadline;
 use crate::error::OpError;
+use crate::socket_options::KeepAliveConfig;
 
 /// A TCP connection for tasks. Clones are the same connection, which is closed when the last one,
 /// blocking ones included, is dropped.
@@ -304,7 +304,7 @@ same_calls! {
     /// As for [`set_nodelay`](Self::set_nodelay).
     #[doc(alias = "SetKeepAliveConfig")]
     #[doc(alias = "SetKeepAlivePeriod")]
-    set_keep_alive_config(keep_alive: KeepAlive) -> Result<(), OpError>;
+    set_keep_alive_config(config: impl Into<KeepAliveConfig>) -> Result<(), OpError>;
     /// See [`TCPConn::set_linger`](crate::TCPConn::set_linger).
     ///
     /// # Errors

@@ -18,9 +18,9 @@
 //! use sidestep::{Net, future};
 //!
 //! let (here, there) = Net::memory_pair()?;
-//! let listener = future::TCPListener::from(there.listen_tcp("tcp", Some(&":7000".parse()?))?);
-//! let conn = future::TCPConn::from(here.dial_tcp("tcp", None, &"192.0.2.2:7000".parse()?)?);
 //! block_on(async {
+//!     let listener = future::listen(&there, "tcp", ":7000").await?;
+//!     let conn = future::dial(&here, "tcp", "192.0.2.2:7000").await?;
 //!     let accepted = listener.accept().await?;
 //!     conn.write(b"hello").await?;
 //!     let mut octets = [0; 5];
@@ -34,6 +34,7 @@
 mod any;
 mod ask;
 mod conn;
+mod dial;
 mod halves;
 #[cfg(feature = "futures-io")]
 mod io_futures;
@@ -43,14 +44,18 @@ mod ip;
 mod listener;
 mod lookup;
 mod pipe;
+pub(crate) mod race;
 mod stack_socket;
 mod udp;
 mod unix;
 pub(crate) mod waiting;
+mod within;
 mod write;
 
 pub use any::{AnyConn, AnyListener};
 pub use conn::TCPConn;
+pub(crate) use dial::found;
+pub use dial::{dial, dial_tcp, dial_tcp_with, dial_until, dial_with, listen};
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use ip::IPConn;
 pub use listener::{Incoming, TCPListener};

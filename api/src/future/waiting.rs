@@ -16,11 +16,11 @@ use crate::deadline::Deadline;
 
 /// Wakes a task when a deadline comes. It holds a timer only while there is a deadline to wait for.
 #[derive(Debug, Default)]
-struct Alarm(Option<(Deadline, Timer)>);
+pub(super) struct Alarm(Option<(Deadline, Timer)>);
 
 impl Alarm {
     /// Ready once `deadline` has come.
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: Deadline) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Deadline) -> Poll<()> {
         let Some(instant) = deadline.to_instant() else {
             self.0 = None;
             return Poll::Pending;
