@@ -157,7 +157,6 @@ impl Resolver {
     /// As [`find_target`](Self::find_target), for a task. Deadline and token are the caller's
     /// affair; dropping it takes the question back.
     #[cfg(feature = "async")]
-    #[allow(dead_code)]
     pub(crate) async fn find_target_async(&self, target: &Target) -> Result<Vec<IpAddr>, Cause> {
         let Host::Name(name) = &target.host else {
             return Ok(Vec::new());

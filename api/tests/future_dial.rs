@@ -34,7 +34,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 fn a_dial_opens_a_connection_that_works(world: &World) {
     run(async {
-        let listener = future::listen(&world.server, world.tcp, &world.at(0)).await.unwrap();
+        let listener = future::listen(&world.server, world.tcp, &world.at(0))
+            .await
+            .unwrap();
         let address = listener.addr().to_string();
         let (dialled, accepted) = tokio::join!(
             future::dial(&world.client, "tcp", &address),
@@ -47,10 +49,14 @@ fn a_dial_opens_a_connection_that_works(world: &World) {
         let mut octets = [0; 9];
         assert_eq!(accepted.read(&mut octets).await.unwrap(), 5);
         // And as the type of its network.
-        let AnyConn::TCP(conn) = dialled else { panic!("{dialled:?}") };
+        let AnyConn::TCP(conn) = dialled else {
+            panic!("{dialled:?}")
+        };
         conn.close().unwrap();
         assert_eq!(accepted.read(&mut octets).await.unwrap(), 0);
-        let udp = future::dial(&world.client, world.udp, &world.at(9)).await.unwrap();
+        let udp = future::dial(&world.client, world.udp, &world.at(9))
+            .await
+            .unwrap();
         assert!(udp.into_udp().is_ok());
         listener.close().await.unwrap();
     });
@@ -61,7 +67,9 @@ fn a_refused_dial_says_so(world: &World) {
         let listener = TCPListener::from(world.listen());
         let addr = listener.addr().clone();
         listener.close().await.unwrap();
-        let error = future::dial_tcp(&world.client, "tcp", None, &addr).await.unwrap_err();
+        let error = future::dial_tcp(&world.client, "tcp", None, &addr)
+            .await
+            .unwrap_err();
         assert_eq!(error.err().errno(), Some(Errno::ECONNREFUSED));
         assert_eq!(
             error.to_string(),
@@ -168,21 +176,24 @@ fn a_deadline_and_a_token_end_a_dial() {
     run(async {
         let began = Instant::now();
         let soon = Duration::from_millis(30);
-        let error = future::dial_until(&net, "tcp", "192.0.2.9:80", soon).await.unwrap_err();
+        let error = future::dial_until(&net, "tcp", "192.0.2.9:80", soon)
+            .await
+            .unwrap_err();
         assert_eq!(error.to_string(), "dial tcp 192.0.2.9:80: i/o timeout");
         assert!(error.timeout() && began.elapsed() >= soon);
         let token = CancelToken::new();
         let dialer = net.dialer().cancel(&token);
-        let (dialled, ()) = tokio::join!(
-            future::dial_with(&dialer, "tcp", "192.0.2.9:80"),
-            async {
+        let (dialled, ()) =
+            tokio::join!(future::dial_with(&dialer, "tcp", "192.0.2.9:80"), async {
                 tokio::time::sleep(soon).await;
                 token.cancel();
-            }
-        );
+            });
         let error = dialled.unwrap_err();
         assert_eq!(*error.err(), Cause::Canceled);
-        assert_eq!(error.to_string(), "dial tcp 192.0.2.9:80: operation was canceled");
+        assert_eq!(
+            error.to_string(),
+            "dial tcp 192.0.2.9:80: operation was canceled"
+        );
     });
 }
 
@@ -237,7 +248,10 @@ fn a_race_between_families_is_won_by_the_one_that_answers() {
         let began = Instant::now();
         let conn = run(future::dial_with(&dialer, "tcp", "two.example:80")).unwrap();
         assert!(began.elapsed() < Duration::from_secs(2));
-        assert!(conn.remote_addr().unwrap().to_string().ends_with("2]:80") || conn.remote_addr().unwrap().to_string() == "192.0.2.2:80");
+        assert!(
+            conn.remote_addr().unwrap().to_string().ends_with("2]:80")
+                || conn.remote_addr().unwrap().to_string() == "192.0.2.2:80"
+        );
     }
     // The losers are gone.
     eventually("one connection for each dial at most", || {

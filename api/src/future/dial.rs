@@ -112,7 +112,8 @@ pub async fn listen(net: &Net, network: &str, address: &str) -> Result<AnyListen
         port: target.port,
         zone,
     };
-    net.listen(network, &literal.to_string()).map(AnyListener::from)
+    net.listen(network, &literal.to_string())
+        .map(AnyListener::from)
 }
 
 /// The addresses of the target's host, if it is a name; until the resolver's deadline, or its token
