@@ -6,9 +6,8 @@
 
 mod support;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::Write as _;
-use std::pin::pin;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -242,49 +241,43 @@ fn a_thousand_tasks_on_one_thread(world: &World) {
 }
 
 fn close_wakes_every_task_at_once(world: &World) {
+    // The machine may be busy; most of the time it is not.
+    let took = (0..5).map(|_| close_under_tasks(world)).min().unwrap();
+    assert!(took < Duration::from_millis(10), "took {took:?}");
+}
+
+/// How long it takes from a close until all who waited know.
+fn close_under_tasks(world: &World) -> Duration {
     let (ours, _theirs) = pair(world);
     let listener = TCPListener::from(world.listen());
-    let octets = vec![0; 64 * 1024 * 1024];
-    let best = (0..1).map(|_| {
-        run(async {
-            let local = tokio::task::LocalSet::new();
-            local
-                .run_until(async {
-                    let mut tasks = Vec::new();
-                    for _ in 0..3 {
-                        let ours = ours.clone();
-                        tasks.push(tokio::task::spawn_local(async move {
-                            ours.read(&mut [0; 8]).await
-                        }));
-                        let listener = listener.clone();
-                        tasks.push(tokio::task::spawn_local(async move {
-                            listener.accept().await.map(|_| 0)
-                        }));
-                    }
-                    for _ in 0..2 {
-                        let (ours, octets) = (ours.clone(), octets.clone());
-                        tasks.push(tokio::task::spawn_local(async move {
-                            ours.write(&octets).await
-                        }));
-                    }
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    let began = Instant::now();
-                    let (closer, other) = (ours.clone(), listener.clone());
-                    thread::spawn(move || {
-                        closer.close().unwrap();
-                        sidestep::TCPListener::from(other).close().unwrap();
-                    });
-                    for task in tasks {
-                        let error = task.await.unwrap().unwrap_err();
-                        assert!(error.is_closed(), "{error}");
-                    }
-                    began.elapsed()
-                })
-                .await
-        })
-    });
-    let took = best.min().unwrap();
-    assert!(took < Duration::from_millis(100), "took {took:?}");
+    let octets = bytes::Bytes::from(vec![0; 64 * 1024 * 1024]);
+    let local = tokio::task::LocalSet::new();
+    run(local.run_until(async {
+        let mut tasks = Vec::new();
+        for _ in 0..3 {
+            let conn = ours.clone();
+            let read = async move { conn.read(&mut [0; 8]).await };
+            tasks.push(tokio::task::spawn_local(read));
+            let listener = listener.clone();
+            let accept = async move { listener.accept().await.map(|_| 0) };
+            tasks.push(tokio::task::spawn_local(accept));
+            let (conn, octets) = (ours.clone(), octets.clone());
+            let write = async move { conn.write_bytes(octets).await };
+            tasks.push(tokio::task::spawn_local(write));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let began = Instant::now();
+        let (closer, other) = (ours.clone(), listener.clone());
+        thread::spawn(move || {
+            closer.close().unwrap();
+            sidestep::TCPListener::from(other).close().unwrap();
+        });
+        for task in tasks {
+            let error = task.await.unwrap().unwrap_err();
+            assert!(error.is_closed(), "{error}");
+        }
+        began.elapsed()
+    }))
 }
 
 fn deadlines_reach_tasks_that_wait_and_can_be_lifted(world: &World) {
@@ -463,36 +456,27 @@ fn what_is_peeked_at_stays(world: &World) {
     });
 }
 
-/// A reader and a short writer that wait are woken by what they wait for, and by nothing else.
+/// A task that waits for both directions is woken by what it waits for, and by nothing else.
 fn idle_tasks_are_not_polled(world: &World) {
     let (mut ours, theirs) = pair(world);
     run(async {
-        let mut polls = 0_u32;
-        let (mut reads, mut writes) = ours.split();
         let octets = vec![0; 1024 * 1024];
-        // Until all buffers between the two are full.
-        let fill = async {
-            while writes
-                .write_vectored(&[std::io::IoSlice::new(&octets)])
-                .await
-                .is_ok()
-            {}
-        };
-        let _ = tokio::time::timeout(Duration::from_millis(300), fill).await;
+        let pieces = [std::io::IoSlice::new(&octets)];
         let mut room = [0; 8];
-        {
-            let mut read = pin!(reads.read(&mut room));
-            let pieces = [std::io::IoSlice::new(&octets)];
-            let mut write = pin!(writes.write_vectored(&pieces));
-            let waits = std::future::poll_fn(|cx| {
-                polls += 1;
-                let _ = write.as_mut().poll(cx);
-                read.as_mut().poll(cx)
-            });
-            let idle = tokio::time::timeout(Duration::from_millis(100), waits).await;
-            assert!(idle.is_err());
-        }
-        assert!(polls < 20, "polled {polls} times");
-        theirs.close().unwrap();
+        let polls = std::cell::Cell::new(0_u32);
+        let mut waits = poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            // Until all buffers between the two are full.
+            while ours.poll_write(cx, &pieces).is_ready() {}
+            ours.poll_read(cx, &mut room)
+        });
+        let filling = tokio::time::timeout(Duration::from_millis(500), &mut waits).await;
+        assert!(filling.is_err(), "nobody writes to us");
+        polls.set(0);
+        let idle = tokio::time::timeout(Duration::from_millis(100), &mut waits).await;
+        assert!(idle.is_err(), "nobody writes to us");
+        assert!(polls.get() < 10, "polled {} times", polls.get());
+        theirs.write(b"news").await.unwrap();
+        assert_eq!(waits.await.unwrap(), 4);
     });
 }

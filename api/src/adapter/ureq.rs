@@ -122,7 +122,9 @@ impl ureq::unversioned::resolver::Resolver for Resolver {
         let port = port.parse().map_err(|_| Error::BadUri(uri.to_string()))?;
         let found = self
             .0
-            .look_up(host, crate::address::Families::Both, deadline(timeout))
+            .resolver()
+            .with_deadline(deadline(timeout))
+            .lookup_ip_addr(host)
             .map_err(|error| {
                 if error.is_timeout {
                     Error::Timeout(timeout.reason)
@@ -132,7 +134,10 @@ impl ureq::unversioned::resolver::Resolver for Resolver {
                     Error::Io(io::Error::other(error))
                 }
             })?;
-        let found = found.into_iter().map(|ip| SocketAddr::new(ip, port));
+        let found = found
+            .into_iter()
+            .filter_map(|addr| addr.ip)
+            .map(|ip| SocketAddr::new(ip, port));
         let family = config.ip_family();
         let mut addresses = self.empty();
         for address in family.keep_wanted(found).take(ADDRESSES_MAX) {

@@ -130,7 +130,7 @@ impl Desk {
                 let status = self.stack.user_calls(now, Call::Status(connection));
                 let added =
                     status.is_ok() && self.onlookers.add(&mut self.stack, connection, queue);
-                drop(answer.give(added));
+                let _ = answer.give(added);
             }
             Request::Counters { answer } => self.count(answer),
             Request::Close => {
