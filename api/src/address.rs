@@ -10,6 +10,8 @@ mod service;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "serde")]
+mod text_form;
 mod unix;
 
 use std::fmt::{self, Debug, Display};

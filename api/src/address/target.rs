@@ -9,7 +9,7 @@ use sidestep_stack::call::Local;
 
 use super::service::{Port, parse_port};
 use super::{
-    Families, Network, TCPAddr, UDPAddr, V6_WILDCARD, Zone, lookup_port, parse_ip_zone,
+    Families, IPAddr, Network, TCPAddr, UDPAddr, V6_WILDCARD, Zone, lookup_port, parse_ip_zone,
     split_host_port,
 };
 use crate::error::{AddrError, AddrErrorKind, Cause};
@@ -45,8 +45,9 @@ pub struct Target {
     pub port: u16,
     /// The host as it was written, for errors.
     text: Box<str>,
-    /// True if the text has an opening bracket, which asks for IPv6 first (go-net contract 19).
-    bracketed: bool,
+    /// True if the text looks like IPv6, which asks for IPv6 first (go-net contract 19): it has an
+    /// opening bracket, or on a network without ports a colon.
+    wants_v6: bool,
 }
 
 impl Target {
@@ -81,7 +82,10 @@ impl Target {
             host: host_is,
             port,
             text: host.into(),
-            bracketed: address.contains('['),
+            wants_v6: match network {
+                Network::TCP(_) | Network::UDP(_) | Network::Unix(_) => address.contains('['),
+                Network::IP(..) => address.contains(':'),
+            },
         })
     }
 
@@ -139,7 +143,7 @@ impl Target {
         let carried = self.keep_carried(candidates)?;
         let preferred = carried
             .iter()
-            .find(|(ip, _)| ip.is_ipv6() == self.bracketed)
+            .find(|(ip, _)| ip.is_ipv6() == self.wants_v6)
             .or_else(|| carried.first());
         Ok(preferred.cloned())
     }
@@ -179,6 +183,17 @@ impl Target {
     pub fn udp_addr(&self, found: &[IpAddr]) -> Result<UDPAddr, AddrError> {
         let TCPAddr { ip, port, zone } = self.tcp_addr(found)?;
         Ok(UDPAddr { ip, port, zone })
+    }
+
+    /// What `resolve_ip_addr` answers: see [`one_address`](Self::one_address).
+    ///
+    /// # Errors
+    ///
+    /// As for [`one_address`](Self::one_address).
+    #[doc(alias = "ResolveIPAddr")]
+    pub fn ip_addr(&self, found: &[IpAddr]) -> Result<IPAddr, AddrError> {
+        let TCPAddr { ip, zone, .. } = self.tcp_addr(found)?;
+        Ok(IPAddr { ip, zone })
     }
 
     fn keep_carried(
