@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod link;
 pub mod lossy_device;
 pub mod namespace_net;
+pub mod oracle;
 pub mod scene;
 pub mod seen;
 pub mod stream;
