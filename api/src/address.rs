@@ -100,8 +100,9 @@ impl Debug for Zone {
 
 /// Go prints an IPv4-mapped address as the IPv4 address that it stands for, and no IP as nothing.
 fn write_ip(f: &mut fmt::Formatter<'_>, ip: Option<IpAddr>, zone: &Zone) -> fmt::Result {
-    let Some(ip) = ip else { return Ok(()) };
-    write!(f, "{}", ip.to_canonical())?;
+    if let Some(ip) = ip {
+        write!(f, "{}", ip.to_canonical())?;
+    }
     if !zone.is_none() {
         write!(f, "%{zone}")?;
     }
@@ -115,7 +116,7 @@ fn write_ip_port(
     port: u16,
 ) -> fmt::Result {
     let canonical = ip.map(|ip| ip.to_canonical());
-    let bracketed = matches!(canonical, Some(IpAddr::V6(_))) || (ip.is_some() && !zone.is_none());
+    let bracketed = matches!(canonical, Some(IpAddr::V6(_))) || zone.as_str().contains(':');
     if bracketed {
         f.write_str("[")?;
     }

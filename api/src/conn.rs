@@ -124,6 +124,18 @@ impl StackConn {
         }
     }
 
+    /// An option that was not set. As in Go: what the connection does names both ends, and what its
+    /// socket has (deadlines and buffers) only ours.
+    fn option_failed(&self, failure: Failure) -> OpError {
+        OpError::new(
+            Op::Set,
+            self.network.as_str(),
+            cause(failure, SysCall::SetSockOpt),
+        )
+        .with_source(NetAddr::TCP(self.local.clone()))
+        .with_addr(NetAddr::TCP(self.remote.clone()))
+    }
+
     fn set_deadline(&self, which: Which, deadline: Deadline) -> Result<(), OpError> {
         self.stream
             .set_deadline(which, deadline)
@@ -406,9 +418,17 @@ impl TCPConn {
         on_host: impl FnOnce(&HostStream) -> Result<(), OpError>,
     ) -> Result<(), OpError> {
         match &*self.0 {
-            Inner::Stack(conn) => conn
-                .set_options(options)
-                .map_err(|failure| conn.failed(Op::Set, failure, SysCall::SetSockOpt)),
+            Inner::Stack(conn) => {
+                let is_buffer =
+                    options.receive_buffer_octets.is_some() || options.send_buffer_octets.is_some();
+                conn.set_options(options).map_err(|failure| {
+                    if is_buffer {
+                        conn.failed(Op::Set, failure, SysCall::SetSockOpt)
+                    } else {
+                        conn.option_failed(failure)
+                    }
+                })
+            }
             Inner::Host(conn) => on_host(conn),
         }
     }
@@ -490,7 +510,7 @@ impl TCPConn {
                 };
                 conn.stream
                     .set_linger(how)
-                    .map_err(|failure| conn.failed(Op::Set, failure, SysCall::SetSockOpt))?;
+                    .map_err(|failure| conn.option_failed(failure))?;
                 *conn.linger.lock() = linger.filter(|time| !time.is_zero());
                 Ok(())
             }

@@ -250,7 +250,7 @@ impl ListenConfig {
             return Err(Cause::Canceled);
         }
         let found = net.find(&target, Deadline::NONE)?;
-        let (ip, zone) = target.one_address(&found)?.unzip();
+        let (ip, zone) = target.listen_address(&found)?.unzip();
         Ok((ip, zone.unwrap_or_default(), target.port))
     }
 

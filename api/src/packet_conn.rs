@@ -17,7 +17,7 @@ use crate::channel::failure::Failure;
 use crate::channel::stream::Which;
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
-use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
+use crate::error::{AddrError, AddrErrorKind, Cause, Errno, Op, OpError, SysCall};
 use crate::ip::IPConn;
 use crate::net::Shared;
 use crate::udp::UDPConn;
@@ -259,6 +259,13 @@ impl StackSocket {
         }
     }
 
+    /// Fails with op `read` if the socket was closed.
+    pub(crate) fn check_held(&self) -> Result<(), OpError> {
+        self.channel
+            .check_held()
+            .map_err(|failure| self.failed(Op::Read, cause(failure, SysCall::Read)))
+    }
+
     /// One datagram; fails with op `read`.
     pub(crate) fn receive(&self, call: SysCall) -> Result<ReceivedDatagram, OpError> {
         self.channel
@@ -314,6 +321,22 @@ pub(crate) fn destination(network: Network, ip: Option<IpAddr>) -> Result<IpAddr
         Ok(ip)
     } else {
         Err(AddrError::new(AddrErrorKind::NoSuitableAddress, &ip.to_string()).into())
+    }
+}
+
+/// What Go says of a destination whose family the socket does not carry: an IPv6 address is none for
+/// an IPv4 socket, and from an IPv6 socket no IPv4 network can be reached.
+pub(crate) fn wrong_family(to: Option<IpAddr>, cause: Cause) -> Cause {
+    let is_it = match &cause {
+        Cause::Addr(error) => error.err == AddrErrorKind::NoSuitableAddress,
+        cause => cause.errno() == Some(Errno::EAFNOSUPPORT),
+    };
+    match to.map(|ip| ip.to_canonical()) {
+        Some(IpAddr::V6(ip)) if is_it => {
+            AddrError::new(AddrErrorKind::NonIPv4, &ip.to_string()).into()
+        }
+        Some(IpAddr::V4(_)) if is_it => Cause::sys(SysCall::WriteTo, Errno::ENETUNREACH),
+        _ => cause,
     }
 }
 

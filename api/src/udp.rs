@@ -25,7 +25,7 @@ use crate::error::{AddrError, AddrErrorKind, Cause, Errno, Op, OpError, SysCall}
 use crate::host::{self, HostSocket};
 use crate::listener::shown_ip;
 use crate::net::{Backend, Net, Shared};
-use crate::packet_conn::{PacketConn, StackSocket, copy_datagram, destination};
+use crate::packet_conn::{PacketConn, StackSocket, copy_datagram, destination, wrong_family};
 use crate::{NetAddr, UDPAddr};
 
 /// The largest payload of a datagram over IPv4 and over IPv6 without jumbograms.
@@ -66,6 +66,8 @@ impl UDPConn {
     #[doc(alias = "Read")]
     pub fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
         match &*self.0 {
+            // As in Go: reading nothing takes no datagram, and succeeds past the deadline.
+            Inner::Stack(conn) if octets.is_empty() => conn.socket.check_held().map(|()| 0),
             Inner::Stack(conn) => {
                 let datagram = conn.socket.receive(SysCall::Read)?;
                 Ok(copy_datagram(octets, &datagram.octets))
@@ -142,6 +144,7 @@ impl UDPConn {
             conn.socket.send(octets, Some(remote), SysCall::WriteTo)
         };
         write().map_err(|cause| {
+            let cause = wrong_family(to.ip, cause);
             OpError::new(Op::Write, conn.socket.network.as_str(), cause)
                 .with_source(NetAddr::UDP(conn.local.clone()))
                 .with_addr(NetAddr::UDP(to.clone()))

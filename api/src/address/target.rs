@@ -119,21 +119,43 @@ impl Target {
         self.keep_carried(candidates)
     }
 
-    /// The one address that this means to a listener or to `resolve_*_addr`: IPv4 is preferred,
-    /// unless the text holds `[`. `None` for an empty host.
+    /// The one address that this means to `resolve_*_addr`: IPv4 is preferred, unless the text looks
+    /// like IPv6 on a network that carries both. `None` for an empty host.
     ///
     /// # Errors
     ///
     /// No address is of a family that the network carries.
     pub fn one_address(&self, found: &[IpAddr]) -> Result<Option<(IpAddr, Zone)>, AddrError> {
+        let is_wanted = if self.wants_v6 {
+            IpAddr::is_ipv6
+        } else {
+            IpAddr::is_ipv4
+        };
+        self.preferred(found, is_wanted)
+    }
+
+    /// The one address that this means to a listener: IPv4 is preferred whatever the text looks like.
+    /// `None` for an empty host.
+    ///
+    /// # Errors
+    ///
+    /// As for [`one_address`](Self::one_address).
+    pub fn listen_address(&self, found: &[IpAddr]) -> Result<Option<(IpAddr, Zone)>, AddrError> {
+        self.preferred(found, IpAddr::is_ipv4)
+    }
+
+    fn preferred(
+        &self,
+        found: &[IpAddr],
+        is_wanted: fn(&IpAddr) -> bool,
+    ) -> Result<Option<(IpAddr, Zone)>, AddrError> {
         let candidates = match &self.host {
             Host::Empty => return Ok(None),
-            // tcp4 with [::] falls back to 0.0.0.0, as in Go.
-            Host::Literal(ip, _)
-                if *ip == V6_WILDCARD && self.network.families() == Families::V4 =>
-            {
-                vec![(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Zone::NONE)]
-            }
+            // `::` stands for 0.0.0.0 too, as in Go: for tcp4, and for whoever prefers IPv4.
+            Host::Literal(ip, zone) if *ip == V6_WILDCARD => vec![
+                (*ip, zone.clone()),
+                (IpAddr::V4(Ipv4Addr::UNSPECIFIED), Zone::NONE),
+            ],
             Host::Literal(ip, zone) => vec![(*ip, zone.clone())],
             Host::Name(_) => found
                 .iter()
@@ -143,7 +165,7 @@ impl Target {
         let carried = self.keep_carried(candidates)?;
         let preferred = carried
             .iter()
-            .find(|(ip, _)| ip.is_ipv6() == self.wants_v6)
+            .find(|(ip, _)| is_wanted(ip))
             .or_else(|| carried.first());
         Ok(preferred.cloned())
     }
@@ -155,7 +177,7 @@ impl Target {
     ///
     /// As for [`one_address`](Self::one_address).
     pub fn listen_local(&self, found: &[IpAddr]) -> Result<Local, AddrError> {
-        let address = self.one_address(found)?.map(|(ip, _)| ip);
+        let address = self.listen_address(found)?.map(|(ip, _)| ip);
         Ok(local(self.network, address, self.port))
     }
 

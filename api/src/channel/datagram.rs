@@ -282,6 +282,14 @@ impl DatagramChannel {
         Ok(())
     }
 
+    /// Fails if the socket was closed here.
+    pub(crate) fn check_held(&self) -> Result<(), Failure> {
+        if self.state.lock().closed {
+            return Err(Failure::Closed);
+        }
+        Ok(())
+    }
+
     /// Closes the socket; wakes everybody. What was sent before still leaves.
     pub(crate) fn close(&self) -> Result<(), Failure> {
         let mut woken = Woken::default();

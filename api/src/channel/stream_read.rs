@@ -134,6 +134,9 @@ pub(super) fn check_read(state: &mut State, octets_max: usize) -> Poll<Result<bo
         return Poll::Ready(Ok(true));
     }
     match state.phase {
+        // The peer had ended its stream before, which is all that a reader wants to know. As on
+        // Linux, a writer is told.
+        Phase::Failed(_) if state.receive.end_of_stream => return Poll::Ready(Ok(false)),
         Phase::Failed(error) => {
             state.phase = Phase::Told;
             return Poll::Ready(Err(Failure::Ended(error)));

@@ -10,6 +10,8 @@ use std::mem;
 
 use bytes::{Buf, Bytes};
 
+use sidestep_stack::event::ConnectionError;
+
 use super::failure::{Failure, WriteFailure};
 use super::stream::{Direction, Handle, Phase, SendSide, State, Stream};
 use super::sync::{MutexGuard, has_passed};
@@ -273,6 +275,11 @@ pub(super) fn check_write(state: &mut State) -> Result<(), Failure> {
         return Err(Failure::Timeout);
     }
     match state.phase {
+        // As on Linux: a peer that has ended its stream and then resets wants nothing more.
+        Phase::Failed(ConnectionError::Reset) if state.receive.end_of_stream => {
+            state.phase = Phase::Told;
+            return Err(Failure::BrokenPipe);
+        }
         Phase::Failed(error) => {
             state.phase = Phase::Told;
             return Err(Failure::Ended(error));

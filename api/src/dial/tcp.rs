@@ -19,7 +19,7 @@ use crate::channel::waiters::Seat;
 use crate::conn::TCPConn;
 use crate::conn_io::cause;
 use crate::driver::request::{Opening, Request};
-use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, SysCall};
+use crate::error::{AddrError, AddrErrorKind, Cause, Errno, Op, OpError, SysCall};
 use crate::host::HostConnecting;
 use crate::net::{Backend, Net, Shared};
 use crate::packet_conn::destination;
@@ -131,6 +131,10 @@ impl TcpRacer {
             }
         };
         let local = self.local.as_ref();
+        if remote.port == 0 {
+            // No listener can have it; the kernel asks the peer, which says the same.
+            return Err(Cause::sys(SysCall::Connect, Errno::ECONNREFUSED));
+        }
         let from = local
             .and_then(|local| local.ip)
             .filter(|ip| !ip.is_unspecified());

@@ -94,10 +94,15 @@ impl Cause {
 
     /// What a refused call of the stack means for the user who made it as `call`.
     pub fn refused(call: SysCall, refused: CallRefused) -> Self {
+        // The stack binds and connects in one call; whoever chose the local end meets this in `bind`.
+        let bind = match call {
+            SysCall::Connect => SysCall::Bind,
+            call => call,
+        };
         match refused {
             CallRefused::NoSuchEntry => Self::Closed,
-            CallRefused::AddressNotOurs => Self::sys(call, Errno::EADDRNOTAVAIL),
-            CallRefused::AddressInUse => Self::sys(call, Errno::EADDRINUSE),
+            CallRefused::AddressNotOurs => Self::sys(bind, Errno::EADDRNOTAVAIL),
+            CallRefused::AddressInUse => Self::sys(bind, Errno::EADDRINUSE),
             CallRefused::PortsExhausted => Self::sys(call, Errno::EADDRNOTAVAIL),
             CallRefused::NoRoute | CallRefused::RemoteNotUnicast => {
                 Self::sys(call, Errno::ENETUNREACH)

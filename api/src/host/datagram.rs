@@ -51,6 +51,8 @@ fn dial_once(
     }
     connect(&descriptor, &peer).map_err(|error| Cause::sys(SysCall::Connect, error.into()))?;
     let local = options::udp_addr(options::local(&descriptor)?);
+    // A wildcard became an address of this host.
+    let peer = options::peer(&descriptor).unwrap_or(peer);
     let (socket, peer) = (Socket::new(descriptor), options::udp_addr(peer));
     Ok(HostSocket::new(
         socket,

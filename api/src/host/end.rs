@@ -299,6 +299,17 @@ impl<A: Clone + Into<NetAddr>> End<A> {
             .map_err(|cause| self.failed(Op::File, cause))
     }
 
+    /// As [`set_option`](Self::set_option), for what the connection does: as in Go, the error names
+    /// both ends.
+    pub(super) fn set_connection_option(
+        &self,
+        action: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<()>,
+    ) -> Result<(), OpError> {
+        self.socket
+            .at_once(SysCall::SetSockOpt, |fd| action(fd.as_fd()))
+            .map_err(|cause| self.failed(Op::Set, cause))
+    }
+
     pub(super) fn set_option(
         &self,
         action: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<()>,

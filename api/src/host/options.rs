@@ -82,8 +82,10 @@ impl Family {
             (Self::V6Only | Self::V6AndV4, Some(IpAddr::V4(ip))) if ip.is_unspecified() => {
                 Ok((Ipv6Addr::UNSPECIFIED, port).into())
             }
-            (Self::V6AndV4, Some(IpAddr::V4(ip))) => Ok((ip.to_ipv6_mapped(), port).into()),
-            (Self::V6Only, Some(IpAddr::V4(_))) => refused(AddrErrorKind::NonIPv6),
+            // A socket for IPv6 only is told by the kernel that it reaches no IPv4, as in Go.
+            (Self::V6Only | Self::V6AndV4, Some(IpAddr::V4(ip))) => {
+                Ok((ip.to_ipv6_mapped(), port).into())
+            }
             (Self::V6Only | Self::V6AndV4, Some(IpAddr::V6(ip))) => {
                 match zone.scope_id(interface_index) {
                     Some(scope_id) => Ok(SocketAddrV6::new(ip, port, 0, scope_id).into()),

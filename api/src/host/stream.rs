@@ -138,7 +138,7 @@ impl HostStream {
     /// It was closed before.
     #[doc(alias = "SetNoDelay")]
     pub fn set_nodelay(&self, nodelay: bool) -> Result<(), OpError> {
-        self.set_option(|fd| sockopt::set_tcp_nodelay(fd, nodelay))
+        self.set_connection_option(|fd| sockopt::set_tcp_nodelay(fd, nodelay))
     }
 
     /// What `close` does with octets that were not sent: `None` sends them in the background, zero
@@ -149,7 +149,7 @@ impl HostStream {
     /// It was closed before.
     #[doc(alias = "SetLinger")]
     pub fn set_linger(&self, linger: Option<Duration>) -> Result<(), OpError> {
-        self.set_option(|fd| sockopt::set_socket_linger(fd, linger))
+        self.set_connection_option(|fd| sockopt::set_socket_linger(fd, linger))
     }
 
     /// Switches keep-alive on or off.
@@ -159,7 +159,7 @@ impl HostStream {
     /// It was closed before.
     #[doc(alias = "SetKeepAlive")]
     pub fn set_keep_alive(&self, keep_alive: bool) -> Result<(), OpError> {
-        self.set_option(|fd| sockopt::set_socket_keepalive(fd, keep_alive))
+        self.set_connection_option(|fd| sockopt::set_socket_keepalive(fd, keep_alive))
     }
 
     /// Silence before the first probe, time between probes, and how many unanswered ones end the
@@ -176,7 +176,7 @@ impl HostStream {
         interval: Option<Duration>,
         probes_max: Option<u32>,
     ) -> Result<(), OpError> {
-        self.set_option(|fd| {
+        self.set_connection_option(|fd| {
             if let Some(idle) = idle {
                 sockopt::set_tcp_keepidle(fd, whole_seconds(idle))?;
             }
@@ -204,7 +204,7 @@ impl HostStream {
         }
         if let Some(timeout) = options.user_timeout {
             let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-            self.set_option(|fd| sockopt::set_tcp_user_timeout(fd, millis.max(1)))?;
+            self.set_connection_option(|fd| sockopt::set_tcp_user_timeout(fd, millis.max(1)))?;
         }
         Ok(())
     }
@@ -232,7 +232,7 @@ impl HostStream {
     ///
     /// It was closed before, or the kernel knows no such algorithm.
     pub fn set_congestion(&self, algorithm: &str) -> Result<(), OpError> {
-        self.set_option(|fd| sockopt::set_tcp_congestion(fd, algorithm))
+        self.set_connection_option(|fd| sockopt::set_tcp_congestion(fd, algorithm))
     }
 }
 

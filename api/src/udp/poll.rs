@@ -11,7 +11,7 @@ use crate::channel::stream::Which;
 use crate::channel::waiters::Seat;
 use crate::error::{Cause, Errno, Op, OpError, SysCall};
 use crate::future::waiting::{Leave, Waiting};
-use crate::packet_conn::{copy_datagram, destination};
+use crate::packet_conn::{copy_datagram, destination, wrong_family};
 use crate::{NetAddr, UDPAddr};
 
 impl UDPConn {
@@ -139,6 +139,7 @@ impl StackUdp {
     }
 
     fn failed_to(&self, to: &UDPAddr, cause: Cause) -> OpError {
+        let cause = wrong_family(to.ip, cause);
         OpError::new(Op::Write, self.socket.network.as_str(), cause)
             .with_source(NetAddr::UDP(self.local.clone()))
             .with_addr(NetAddr::UDP(to.clone()))

@@ -54,10 +54,9 @@ fn print_all(place: &str, table: &str, ids: &str, wait_ms: &str) -> Result<(), S
     let _server = lookups::serve(&place.server, place.v4)?;
     for scenario in table {
         let runs_here = match scenario.kind.as_str() {
-            "script" => true,
+            "script" | "lookup" => true,
             "script1" => name != "pair",
-            // The host's resolver has no settings of ours.
-            "lookup" => name != "host",
+
             _ => name == "stack",
         };
         if runs_here && ids.contains(scenario.id.as_str()) {

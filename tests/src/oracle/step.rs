@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use sidestep::{
-    Addr, AnyConn, AnyListener, AnyPacketConn, Deadline, Dialer, NetAddr, OpError, TCPConn,
+    Addr, AnyConn, AnyListener, AnyPacketConn, Deadline, Dialer, NetAddr, OpError, TCPConn, pipe,
     resolve_unix_addr,
 };
+
+use sidestep::address::UnixKind;
 
 use super::say;
 use super::script::{Thing, World};
@@ -41,6 +43,12 @@ pub fn make(world: &World, verb: &str, words: &[&str]) -> Result<Thing, String> 
             let local = local(world, &word(1), &word(2))?;
             let dialer = Dialer::new().on(&place.client).local_addr(local);
             conn(dialer.dial(&word(0), &word(3)))
+        }
+        "pipe" => {
+            let (one, other) = pipe();
+            let name = words.first().copied().unwrap_or_default();
+            world.put(name, Thing::Conn(AnyConn::Pipe(other)));
+            Ok(Thing::Conn(AnyConn::Pipe(one)))
         }
         "accept" => match world.thing(words) {
             Some(Thing::Listener(listener)) => conn(listener.accept()),
@@ -161,6 +169,9 @@ fn datagrams(conn: &AnyConn) -> Option<AnyPacketConn> {
     match conn {
         AnyConn::UDP(conn) => Some(AnyPacketConn::UDP(conn.clone())),
         AnyConn::IP(conn) => Some(AnyPacketConn::IP(conn.clone())),
+        AnyConn::Unix(conn) if conn.local_addr().net == UnixKind::Datagram => {
+            Some(AnyPacketConn::Unix(conn.clone()))
+        }
         _ => None,
     }
 }
@@ -176,6 +187,8 @@ fn with_halves(conn: &AnyConn, half: Half) -> String {
     match (conn, half) {
         (AnyConn::TCP(conn), Half::Read) => ok(conn.close_read()),
         (AnyConn::TCP(conn), Half::Write) => ok(conn.close_write()),
+        (AnyConn::Unix(conn), Half::Read) => ok(conn.close_read()),
+        (AnyConn::Unix(conn), Half::Write) => ok(conn.close_write()),
         _ => "NO HALVES".to_owned(),
     }
 }
