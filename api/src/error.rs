@@ -17,7 +17,8 @@ use std::fmt;
 use crate::address::NetAddr;
 
 pub use cause::{
-    AddrError, AddrErrorKind, Cause, ParseError, SysCall, SysError, UnknownNetworkError,
+    AddrError, AddrErrorKind, Cause, InterfaceError, ParseError, SysCall, SysError,
+    UnknownNetworkError,
 };
 pub use dns::{DNSError, DNSErrorKind};
 pub use errno::Errno;
@@ -62,6 +63,8 @@ pub enum Op {
     File,
     /// `writev`
     WriteV,
+    /// `route`: about interfaces.
+    Route,
 }
 
 impl Op {
@@ -79,6 +82,7 @@ impl Op {
             Self::Close => "close",
             Self::File => "file",
             Self::WriteV => "writev",
+            Self::Route => "route",
         }
     }
 }

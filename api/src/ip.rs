@@ -1,16 +1,18 @@
 //! Raw IP sockets: [`IPConn`], payloads of one protocol such as ICMP.
 //!
-//! `dial("ip4:icmp", …)` and `listen_packet("ip6:ipv6-icmp", …)` make them. Both ways carry the
-//! payload without an IP header; the stack writes the header, and for ICMPv6 the checksum. (Go's
-//! `Read` on `ip4` keeps the header, its `ReadFrom` strips it; here neither shows it.)
+//! `dial("ip4:icmp", …)` and `listen_packet("ip6:ipv6-icmp", …)` make them. Payloads are sent without
+//! an IP header: the stack writes it, and for ICMPv6 the checksum. What was received over IPv4 is
+//! shown as Go shows it: `read` and `read_msg` keep the IPv4 header in front, `read_from` strips it.
+//! Over IPv6 there is never a header (RFC 3542 §3).
 
+mod messages;
 #[cfg(feature = "async")]
 mod poll;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use sidestep_stack::call::{Families, Local};
+use sidestep_stack::call::{Families, Local, ReceivedDatagram};
 use sidestep_stack::wire::protocol::Protocol;
 
 use crate::address::{self, Network};
@@ -45,37 +47,55 @@ struct Inner {
 }
 
 impl IPConn {
-    /// Receives one payload, waited for: how many of its octets were copied. What does not fit is
-    /// thrown away. With a peer, payloads of others are skipped.
+    /// Receives one payload, waited for: how many octets were copied. Over IPv4 its header comes
+    /// first, with its options. What does not fit is thrown away. With a peer, payloads of others are
+    /// skipped. With an empty buffer it returns 0 at once and takes nothing, as in Go.
     ///
     /// # Errors
     ///
     /// With op `read`: `Timeout`, `Closed`.
     #[doc(alias = "Read")]
     pub fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
-        self.receive(octets, SysCall::Read).map(|(len, _)| len)
+        if octets.is_empty() {
+            self.0.socket.check_open(Op::Read)?;
+            return Ok(0);
+        }
+        let datagram = self.receive(SysCall::Read)?;
+        Ok(copy_with_header(octets, &datagram))
     }
 
-    /// As [`read`](Self::read), and from whom it came.
+    /// Receives one payload, without any header, and from whom it came.
     ///
     /// # Errors
     ///
     /// As for [`read`](Self::read).
     #[doc(alias = "ReadFrom")]
-    #[doc(alias = "ReadFromIP")]
     pub fn read_from(&self, octets: &mut [u8]) -> Result<(usize, IPAddr), OpError> {
-        self.receive(octets, SysCall::ReadFrom)
-            .map(|(len, from)| (len, IPAddr::from(from)))
+        let datagram = self.receive(SysCall::ReadFrom)?;
+        let len = copy_datagram(octets, &datagram.octets);
+        Ok((len, self.shown(datagram.remote.ip())))
     }
 
-    fn receive(&self, octets: &mut [u8], call: SysCall) -> Result<(usize, IpAddr), OpError> {
-        let peer = self.0.remote.as_ref().and_then(|remote| remote.ip);
+    fn receive(&self, call: SysCall) -> Result<ReceivedDatagram, OpError> {
         loop {
             let datagram = self.0.socket.receive(call)?;
-            let from = datagram.remote.ip();
-            if peer.is_none_or(|peer| peer == from) {
-                return Ok((copy_datagram(octets, &datagram.octets), from));
+            if self.hears(&datagram) {
+                return Ok(datagram);
             }
+        }
+    }
+
+    /// With a peer, only what it sent.
+    fn hears(&self, datagram: &ReceivedDatagram) -> bool {
+        let peer = self.0.remote.as_ref().and_then(|remote| remote.ip);
+        peer.is_none_or(|peer| peer == datagram.remote.ip())
+    }
+
+    /// The sender as users see it: with the zone of an address that needs one.
+    fn shown(&self, ip: IpAddr) -> IPAddr {
+        IPAddr {
+            ip: Some(ip),
+            zone: self.0.socket.shared.zone_of(ip),
         }
     }
 
@@ -102,13 +122,12 @@ impl IPConn {
     /// With op `write`: [`Cause::WriteToConnected`] if there is a peer, else as for
     /// [`write`](Self::write).
     #[doc(alias = "WriteTo")]
-    #[doc(alias = "WriteToIP")]
     pub fn write_to(&self, octets: &[u8], to: &IPAddr) -> Result<usize, OpError> {
         let write = || {
             if self.0.remote.is_some() {
                 return Err(Cause::WriteToConnected);
             }
-            let ip = destination(self.0.socket.network, to.ip)?;
+            let ip = self.remote_of(to)?;
             self.send(octets, ip, SysCall::WriteTo)
         };
         write().map_err(|cause| {
@@ -328,4 +347,11 @@ impl Net {
             remote,
         })))
     }
+}
+
+/// Copies what fits of a payload and the IPv4 header in front of it.
+fn copy_with_header(octets: &mut [u8], datagram: &ReceivedDatagram) -> usize {
+    let header = copy_datagram(octets, &datagram.ip_header);
+    let room = octets.get_mut(header..).unwrap_or_default();
+    header + copy_datagram(room, &datagram.octets)
 }

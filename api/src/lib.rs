@@ -58,12 +58,14 @@ pub mod from_fd;
 pub mod future;
 pub mod hardware_addr;
 pub mod host;
+pub mod interfaces;
 pub mod ip;
 pub mod ip_ext;
 pub mod ip_net;
 pub mod listen_config;
 pub mod listener;
 pub mod lookup;
+pub mod message;
 pub mod net;
 pub mod options;
 pub mod packet_conn;
@@ -91,6 +93,9 @@ pub use dial::{
 pub use error::{AddrError, Cause, DNSError, Errno, NetError, Op, OpError};
 pub use from_fd::{conn_from_fd, listener_from_fd, packet_conn_from_fd};
 pub use hardware_addr::{HardwareAddr, parse_mac};
+pub use interfaces::{
+    Flags, Interface, interface_addrs, interface_by_index, interface_by_name, interfaces,
+};
 pub use ip::IPConn;
 pub use ip_ext::{
     IPExt, IPV4_ALLROUTER, IPV4_ALLSYS, IPV4_BCAST, IPV4_LEN, IPV4_ZERO,
@@ -103,6 +108,7 @@ pub use listener::{AnyListener, Listener, TCPListener};
 pub use lookup::{
     lookup_addr, lookup_cname, lookup_host, lookup_ip, lookup_mx, lookup_ns, lookup_srv, lookup_txt,
 };
+pub use message::{Ecn, Msg, MsgOptions, MsgSlot};
 pub use net::{Entered, Net, NetCounters};
 pub use options::{NetOptions, StartError};
 pub use packet_conn::{AnyPacketConn, PacketConn};
@@ -111,6 +117,7 @@ pub use resolve_addr::{resolve_ip_addr, resolve_tcp_addr, resolve_udp_addr};
 pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFiles, SRV};
 pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
 pub use udp::UDPConn;
+pub use udp::{UDPConn, listen_multicast_udp};
 pub use unix::{UnixConn, UnixListener, dial_unix, listen_unix, listen_unixgram};
 
 /// The limits and defaults of the stack.

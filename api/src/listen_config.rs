@@ -271,8 +271,8 @@ impl ListenConfig {
 
     fn open_udp(&self, net: &Net, network: Network, local: &UDPAddr) -> Result<UDPConn, OpError> {
         let addr = NetAddr::UDP(local.clone());
-        let _options = self.options_for(network, local.ip, &addr)?;
-        net.udp_socket(network, local)
+        let options = self.options_for(network, local.ip, &addr)?;
+        net.udp_socket(network, local, options.reuse_port)
     }
 
     fn open_ip(

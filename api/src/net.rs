@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
@@ -15,6 +16,7 @@ use sidestep_stack::Counters;
 use sidestep_stack::call::{Policy, ResolverSettings};
 use sidestep_stack::{Call, CallRefused, Reply};
 
+use crate::address::Zone;
 use crate::channel::datagram::DatagramLimits;
 use crate::channel::failure::{Attention, Failure, Source, StreamLimits};
 use crate::channel::mailbox::Mailbox;
@@ -22,7 +24,8 @@ use crate::channel::ticket;
 use crate::deadline::Deadline;
 use crate::device::memory::{MemoryOptions, cable};
 use crate::driver::request::Request;
-use crate::error::{Cause, Op, OpError};
+use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError};
+use crate::interfaces::{DEVICE_INDEX, LOOPBACK_INDEX, LOOPBACK_NAME};
 use crate::options::{NetOptions, StartError};
 use crate::resolver::settings::Names;
 
@@ -64,12 +67,39 @@ pub(crate) struct Shared {
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
     pub(crate) stream_limits: StreamLimits,
     pub(crate) datagram_limits: DatagramLimits,
+    /// What the device is called among the interfaces.
+    pub(crate) device_name: Box<str>,
     pub(crate) lookups_asked: AtomicU64,
     /// `None`: the stack itself was told how names are resolved.
     pub(crate) names: RwLock<Option<Arc<Names>>>,
 }
 
 impl Shared {
+    /// The index of the interface called `name`, or with that number.
+    pub(crate) fn interface_index(&self, name: &str) -> Option<u32> {
+        if name == &*self.device_name {
+            return Some(DEVICE_INDEX);
+        }
+        (name == LOOPBACK_NAME).then_some(LOOPBACK_INDEX)
+    }
+
+    /// The zone that `ip` is shown with: the device's where the address needs one (RFC 4007 §11).
+    pub(crate) fn zone_of(&self, ip: IpAddr) -> Zone {
+        if needs_zone(ip) {
+            Zone::new(&self.device_name)
+        } else {
+            Zone::NONE
+        }
+    }
+
+    /// Fails if `zone` is of no interface of ours.
+    pub(crate) fn check_zone(&self, zone: &Zone) -> Result<(), AddrError> {
+        match zone.scope_id(|name| self.interface_index(name)) {
+            Some(0 | LOOPBACK_INDEX | DEVICE_INDEX) => Ok(()),
+            Some(_) | None => Err(AddrError::new(AddrErrorKind::UnknownZone, zone.as_str())),
+        }
+    }
+
     /// Where channels call for attention.
     pub(crate) fn attention(&self) -> Arc<dyn Attention> {
         Arc::clone(&self.mailbox) as Arc<dyn Attention>
@@ -113,6 +143,18 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.mailbox.say_farewell();
         self.join();
+    }
+}
+
+/// Whether `ip` means something else on each interface: hosts and groups of the link, groups of this
+/// host (RFC 4007 §4).
+fn needs_zone(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => {
+            let is_narrow_group = ip.is_multicast() && matches!(ip.octets()[1] & 0x0f, 1 | 2);
+            ip.is_unicast_link_local() || is_narrow_group
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::device::Device;
 use crate::driver::clock::Clock;
 use crate::driver::thread::{Farewell, Parts, start};
 use crate::error::ParseError;
+use crate::interfaces;
 use crate::net::{Backend, Net, Shared};
 use crate::resolver::ResolverFiles;
 use crate::resolver::files::Files;
@@ -230,6 +231,7 @@ impl NetOptions {
     pub fn start(self) -> Result<Net, StartError> {
         let device = self.device.ok_or(StartError::NoDevice)?;
         let capabilities = device.capabilities();
+        let device_name = device.name().unwrap_or(interfaces::DEVICE_NAME).into();
         let mut config = self.config;
         let mtu = self
             .mtu_octets
@@ -309,6 +311,7 @@ impl NetOptions {
             thread: Mutex::new(Some(running.thread)),
             stream_limits,
             datagram_limits,
+            device_name,
             lookups_asked: std::sync::atomic::AtomicU64::new(0),
             names: RwLock::new(names),
         }))))

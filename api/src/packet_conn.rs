@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sidestep_stack::Call;
 use sidestep_stack::call::{Families, ReceivedDatagram, SendDatagram};
 
 use crate::NetAddr;
@@ -231,6 +232,9 @@ impl PacketConn for AnyPacketConn {
     }
 }
 
+/// The smallest buffer that can be set, in octets, as in Linux (socket(7)).
+pub(crate) const BUFFER_OCTETS_MIN: usize = 2_048;
+
 /// A socket of the userspace stack.
 #[derive(Debug)]
 pub(crate) struct StackSocket {
@@ -273,6 +277,35 @@ impl StackSocket {
             .map_err(|failure| self.failed(Op::Read, cause(failure, call)))
     }
 
+    /// Fails if the socket is closed: what a call that moves nothing asks.
+    pub(crate) fn check_open(&self, op: Op) -> Result<(), OpError> {
+        self.channel
+            .check_open()
+            .map_err(|failure| self.failed(op, cause(failure, SysCall::Read)))
+    }
+
+    /// Has the packet thread change a setting of the socket.
+    pub(crate) fn set(&self, call: Call) -> Result<(), OpError> {
+        self.check_open(Op::Set)?;
+        self.shared
+            .call(call, Deadline::NONE)
+            .map(|_| ())
+            .map_err(|failure| self.failed(Op::Set, cause(failure, SysCall::SetSockOpt)))
+    }
+
+    /// Sends `datagram`, waiting for room; fails with a cause for op `write`.
+    pub(crate) fn send_datagram(
+        &self,
+        datagram: SendDatagram,
+        call: SysCall,
+    ) -> Result<usize, Cause> {
+        let octets = datagram.octets.len();
+        self.channel
+            .send(datagram)
+            .map(|()| octets)
+            .map_err(|failure| cause(failure, call))
+    }
+
     /// Sends `octets` to `remote`, or to the peer; fails with a cause for op `write`.
     pub(crate) fn send(
         &self,
@@ -282,15 +315,10 @@ impl StackSocket {
     ) -> Result<usize, Cause> {
         let datagram = SendDatagram {
             remote,
-            source: None,
             octets: Bytes::copy_from_slice(octets),
-            hop_limit: None,
-            traffic_class: None,
+            ..SendDatagram::default()
         };
-        self.channel
-            .send(datagram)
-            .map(|()| octets.len())
-            .map_err(|failure| cause(failure, call))
+        self.send_datagram(datagram, call)
     }
 
     pub(crate) fn set_deadline(&self, which: Which, deadline: Deadline) -> Result<(), OpError> {

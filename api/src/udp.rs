@@ -3,13 +3,15 @@
 //! `dial.rs` and `packet_conn.rs` make them. There is no `std::io::Read` here: an empty datagram
 //! reads as 0 octets, which generic code takes for the end of a stream.
 
+mod messages;
+mod multicast;
 #[cfg(feature = "async")]
 mod poll;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use sidestep_stack::call::{Families, Local, OpenSocket};
+use sidestep_stack::call::{Families, Local, OpenSocket, ReusePort};
 
 use crate::address::{self, Network};
 use crate::any_conn::{Conn, forward_conn};
@@ -27,6 +29,8 @@ use crate::listener::shown_ip;
 use crate::net::{Backend, Net, Shared};
 use crate::packet_conn::{PacketConn, StackSocket, copy_datagram, destination, wrong_family};
 use crate::{NetAddr, UDPAddr};
+
+pub use multicast::listen_multicast_udp;
 
 /// The largest payload of a datagram over IPv4 and over IPv6 without jumbograms.
 const PAYLOAD_V4_OCTETS_MAX: usize = 65_507;
@@ -57,7 +61,8 @@ impl UDPConn {
     }
 
     /// Receives one datagram, waited for: how many of its octets were copied. What does not fit is
-    /// thrown away; an empty datagram gives 0.
+    /// thrown away ([`read_msg`](Self::read_msg) tells); an empty datagram gives 0. With an empty
+    /// buffer it returns 0 at once and takes nothing, as in Go.
     ///
     /// # Errors
     ///
@@ -82,14 +87,13 @@ impl UDPConn {
     ///
     /// As for [`read`](Self::read).
     #[doc(alias = "ReadFrom")]
-    #[doc(alias = "ReadFromUDP")]
     pub fn read_from(&self, octets: &mut [u8]) -> Result<(usize, UDPAddr), OpError> {
         match &*self.0 {
             Inner::Stack(conn) => {
                 let datagram = conn.socket.receive(SysCall::ReadFrom)?;
                 Ok((
                     copy_datagram(octets, &datagram.octets),
-                    UDPAddr::from(datagram.remote),
+                    conn.shown(datagram.remote),
                 ))
             }
             Inner::Host(conn) => conn.read_from(octets),
@@ -128,7 +132,6 @@ impl UDPConn {
     /// With op `write`: [`Cause::WriteToConnected`] if the socket has a peer, `ENETUNREACH`,
     /// `EMSGSIZE`, `Timeout`, `Closed`.
     #[doc(alias = "WriteTo")]
-    #[doc(alias = "WriteToUDP")]
     pub fn write_to(&self, octets: &[u8], to: &UDPAddr) -> Result<usize, OpError> {
         let conn = match &*self.0 {
             Inner::Stack(conn) => conn,
@@ -139,8 +142,7 @@ impl UDPConn {
                 return Err(Cause::WriteToConnected);
             }
             check_size(octets, to, SysCall::WriteTo)?;
-            let ip = destination(conn.socket.network, to.ip)?;
-            let remote = SocketAddr::new(ip, to.port);
+            let remote = conn.remote_of(to)?;
             conn.socket.send(octets, Some(remote), SysCall::WriteTo)
         };
         write().map_err(|cause| {
@@ -354,7 +356,9 @@ impl Net {
                 port: local.map_or(0, |local| local.port),
             };
             let peer = SocketAddr::new(ip, remote.port);
-            let (channel, ours) = open_socket(shared, bound, Some(peer), SysCall::Connect)?;
+            shared.check_zone(&remote.zone)?;
+            let (channel, ours) =
+                open_socket(shared, bound, Some(peer), ReusePort::No, SysCall::Connect)?;
             let remote = UDPAddr {
                 ip: Some(ip),
                 ..remote.clone()
@@ -379,7 +383,14 @@ impl Net {
         self.listen_config().listen_udp(network, local)
     }
 
-    pub(crate) fn udp_socket(&self, network: Network, local: &UDPAddr) -> Result<UDPConn, OpError> {
+    /// A socket at a group's address is bound to the wildcard and shares its port, as in Go; it joins
+    /// nothing.
+    pub(crate) fn udp_socket(
+        &self,
+        network: Network,
+        local: &UDPAddr,
+        reuse_port: ReusePort,
+    ) -> Result<UDPConn, OpError> {
         let shared = match &self.0 {
             Backend::Stack(shared) => shared,
             Backend::Host => {
@@ -394,8 +405,16 @@ impl Net {
                 let error = AddrError::new(AddrErrorKind::NoSuitableAddress, &ip.to_string());
                 return Err(error.into());
             }
-            let bound = address::local(network, local.ip, local.port);
-            let (channel, ours) = open_socket(shared, bound, None, SysCall::Bind)?;
+            shared.check_zone(&local.zone)?;
+            let group = local.ip.filter(|ip| ip.to_canonical().is_multicast());
+            let (bound, reuse_port) = match group {
+                Some(group) => (
+                    multicast::group_place(group.to_canonical(), local.port),
+                    ReusePort::Yes,
+                ),
+                None => (address::local(network, local.ip, local.port), reuse_port),
+            };
+            let (channel, ours) = open_socket(shared, bound, None, reuse_port, SysCall::Bind)?;
             let ours = SocketAddr::new(shown_ip(&bound), ours.port());
             Ok(of_stack(shared, channel, network, ours, None))
         };
@@ -430,6 +449,7 @@ fn open_socket(
     shared: &Shared,
     local: Local,
     remote: Option<SocketAddr>,
+    reuse_port: ReusePort,
     call: SysCall,
 ) -> Result<(Arc<DatagramChannel>, SocketAddr), Cause> {
     let channel = Arc::new(DatagramChannel::new(
@@ -441,7 +461,7 @@ fn open_socket(
         open: OpenSocket {
             local,
             remote,
-            ..Default::default()
+            reuse_port,
         },
         channel: Arc::clone(&channel),
         answer,

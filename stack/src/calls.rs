@@ -14,7 +14,7 @@ use crate::call::{
     SocketId,
 };
 use crate::context::Context;
-use crate::ingress::path_to;
+use crate::ingress::{path_to, tell_routers};
 use crate::ip::{Ip, Membership};
 use crate::raw;
 use crate::stack::Protocols;
@@ -216,7 +216,12 @@ fn join_group(
     let Protocols { ip, udp, .. } = protocols;
     udp.join(cx.config, socket, group)?;
     match ip.join_group(group) {
-        Ok(Membership::Changed | Membership::Unchanged) => Ok(Reply::Done),
+        Ok(Membership::Unchanged) => Ok(Reply::Done),
+        Ok(Membership::Changed) => {
+            protocols.group.joined(cx, group);
+            tell_routers(protocols, cx);
+            Ok(Reply::Done)
+        }
         Err(refused) => {
             udp.leave(socket, group)?;
             Err(refused)
@@ -225,10 +230,11 @@ fn join_group(
 }
 
 /// A socket is no longer a member of `group`.
-fn leave_group(protocols: &mut Protocols, _cx: &mut Context<'_>, group: IpAddr) {
-    // It was one a moment ago.
-    let left = protocols.ip.leave_group(group);
-    debug_assert!(left.is_ok());
+fn leave_group(protocols: &mut Protocols, cx: &mut Context<'_>, group: IpAddr) {
+    if protocols.ip.leave_group(group) == Ok(Membership::Changed) {
+        protocols.group.left(cx, group);
+        tell_routers(protocols, cx);
+    }
 }
 
 fn send_raw(

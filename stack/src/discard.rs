@@ -103,6 +103,9 @@ discards! {
     IcmpEchoReplyUnclaimed = "icmp_echo_reply_unclaimed", "RFC 1122 §3.2.2.6";
     /// We would have sent an error, but the limiter said no.
     IcmpRateLimited = "icmp_rate_limited", "RFC 4443 §2.4(f)";
+    // Groups
+    /// An IGMP or MLD message that is damaged, or that no router of this link can have sent.
+    MembershipIgnored = "membership_ignored", "RFC 3376 §9, RFC 3810 §6.2";
     // UDP
     /// The UDP length is below 8 or beyond the packet.
     UdpLength = "udp_length", "RFC 768";

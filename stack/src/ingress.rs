@@ -4,6 +4,8 @@
 //! to ourselves. The protocols hand values back, and this page carries them on: an answer to the
 //! outbox, an ICMP error to the socket that it quotes.
 
+use core::net::IpAddr;
+
 use crate::call::CallRefused;
 use crate::context::Context;
 use crate::discard::Discard;
@@ -15,10 +17,13 @@ use crate::raw::Claimed;
 use crate::stack::Protocols;
 use crate::tcp::PathTo;
 use crate::udp;
-use crate::wire::packet::{Datagram, Packet};
+use crate::wire::packet::{Datagram, Fragmentation, Outgoing, Packet, Text};
 use crate::wire::path_error::{PathError, PathErrorKind};
-use crate::wire::protocol::Protocol;
+use crate::wire::protocol::{Protocol, TrafficClass};
 use crate::wire::report::Report;
+
+/// The type of service that IGMP asks for (RFC 3376 §4).
+const INTERNETWORK_CONTROL: TrafficClass = TrafficClass(0xc0);
 
 /// A packet arrives: valid, ours, whole? Then to its protocol.
 pub(crate) fn packet_arrives(
@@ -45,6 +50,10 @@ fn datagram_arrives(protocols: &mut Protocols, cx: &mut Context<'_>, datagram: D
                 problem_arises(protocols, cx, &Report::port_unreachable(&datagram));
             }
         },
+        (Protocol::IGMP, true) => {
+            protocols.raw.datagram_arrives(cx, &datagram);
+            protocols.group.message_arrives(cx, &datagram);
+        }
         (Protocol::ICMP_V4, true) | (Protocol::ICMP_V6, false) => {
             message_arrives(protocols, cx, &datagram);
         }
@@ -95,6 +104,10 @@ fn message_arrives(protocols: &mut Protocols, cx: &mut Context<'_>, datagram: &D
             let claimed = protocols.raw.datagram_arrives(cx, datagram);
             path_fails(protocols, cx, &error, claimed);
         }
+        icmp::Input::Membership => {
+            protocols.raw.datagram_arrives(cx, datagram);
+            protocols.group.message_arrives(cx, datagram);
+        }
         icmp::Input::ForRawSockets => {
             if protocols.raw.datagram_arrives(cx, datagram) == Claimed::ByNobody {
                 cx.discard(Discard::IcmpEchoReplyUnclaimed);
@@ -141,6 +154,41 @@ fn path_fails(protocols: &mut Protocols, cx: &mut Context<'_>, error: &PathError
             }
         }
         _ => {}
+    }
+}
+
+/// Puts what routers should know of our groups on its way: from our first address of IPv4; over IPv6
+/// from a link-local address, or from none at all if we have none (RFC 3810 §5.2.13).
+pub(crate) fn tell_routers(protocols: &mut Protocols, cx: &mut Context<'_>) {
+    while let Some(report) = protocols.group.next_report() {
+        let source = match report.group() {
+            IpAddr::V4(_) => protocols.ip.route(report.group(), None).ok(),
+            IpAddr::V6(_) => None,
+        };
+        let source = match (report.group(), source) {
+            (IpAddr::V4(_), Some(path)) => path.source,
+            // Without an address nobody can be told, nor send us anything.
+            (IpAddr::V4(_), None) => continue,
+            (IpAddr::V6(_), _) => protocols.ip.link_local().into(),
+        };
+        let Some(told) = report.emit(source) else {
+            continue;
+        };
+        protocols.outbox.push(
+            cx,
+            Outgoing {
+                source,
+                destination: told.destination,
+                protocol: told.protocol,
+                // What is said on the link stays there (RFC 3376 §4, RFC 3810 §5).
+                hop_limit: 1,
+                traffic_class: INTERNETWORK_CONTROL,
+                fragmentation: Fragmentation::Forbidden,
+                header: told.header,
+                text: Text::from(told.text),
+                segment_octets: None,
+            },
+        );
     }
 }
 

@@ -18,6 +18,7 @@ pub mod context;
 pub mod discard;
 pub mod dns;
 pub mod event;
+pub mod group;
 pub mod icmp;
 pub mod ip;
 pub mod observe;

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::discard::DiscardCounters;
 use crate::dns::Dns;
 use crate::event::Event;
+use crate::group::Groups;
 use crate::icmp::Icmp;
 use crate::ip::{Arrival, Ip};
 use crate::names::Names;
@@ -27,6 +28,7 @@ use crate::{calls, egress, ingress};
 pub(crate) struct Protocols {
     pub(crate) ip: Ip,
     pub(crate) icmp: Icmp,
+    pub(crate) group: Groups,
     pub(crate) udp: Udp,
     pub(crate) raw: Raw,
     pub(crate) tcp: Tcp,
@@ -105,6 +107,7 @@ impl Stack {
         let protocols = Protocols {
             ip: Ip::new(&config, &mut random),
             icmp: Icmp::new(&config, &mut random),
+            group: Groups::new(&config),
             udp: Udp::new(&config, &mut random),
             raw: Raw::new(),
             tcp: Tcp::new(&config, &mut random),
@@ -155,6 +158,8 @@ impl Stack {
         while let Some(report) = protocols.ip.next_report() {
             ingress::problem_arises(protocols, &mut cx, &report);
         }
+        protocols.group.time_passes(&mut cx);
+        ingress::tell_routers(protocols, &mut cx);
         protocols.tcp.time_passes(&mut cx);
         protocols.dns.time_passes(&mut cx);
     }
@@ -193,6 +198,7 @@ impl Stack {
         let parts = &self.protocols;
         [
             parts.ip.next_deadline(),
+            parts.group.next_deadline(),
             parts.tcp.next_deadline(),
             parts.dns.next_deadline(),
         ]

@@ -6,7 +6,7 @@
 mod buffers;
 pub mod link;
 pub mod memory;
-mod netlink;
+pub(crate) mod netlink;
 #[cfg(test)]
 pub(crate) mod own_network;
 pub mod tun;
@@ -64,6 +64,11 @@ pub trait Device: Send + Debug {
     /// A descriptor that is readable when `receive` would find a packet or an error. The packet
     /// thread polls it; how it tells of room for packets is [`room_signal`](Self::room_signal).
     fn descriptor(&self) -> BorrowedFd<'_>;
+
+    /// The interface's name, where it has one; asked once.
+    fn name(&self) -> Option<&str> {
+        None
+    }
 
     /// What to poll for after `transmit` left packets behind; asked once.
     fn room_signal(&self) -> RoomSignal {

@@ -232,6 +232,10 @@ impl Device for TunDevice {
         Ok(())
     }
 
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }

@@ -47,6 +47,9 @@ pub enum Cause {
     #[error("io: read/write on closed pipe")]
     #[doc(alias = "ErrClosedPipe")]
     ClosedPipe,
+    /// There is no such interface.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
     /// There is no address to dial.
     #[error("missing address")]
     MissingAddress,
@@ -79,6 +82,7 @@ impl Cause {
             | Self::UnknownNetwork(_)
             | Self::Parse(_)
             | Self::DNS(_)
+            | Self::Interface(_)
             | Self::MissingAddress
             | Self::WriteToConnected
             | Self::NotSupported
@@ -135,6 +139,7 @@ impl NetError for Cause {
             | Self::Addr(_)
             | Self::UnknownNetwork(_)
             | Self::Parse(_)
+            | Self::Interface(_)
             | Self::MissingAddress
             | Self::WriteToConnected
             | Self::NotSupported
@@ -175,6 +180,7 @@ pub enum SysCall {
     SendMsg,
     Dup,
     SetNonblock,
+    Netlink,
 }
 
 impl SysCall {
@@ -201,6 +207,7 @@ impl SysCall {
             Self::SendMsg => "sendmsg",
             Self::Dup => "dup",
             Self::SetNonblock => "setnonblock",
+            Self::Netlink => "netlinkrib",
         }
     }
 }
@@ -341,6 +348,21 @@ impl NetError for UnknownNetworkError {
     fn temporary(&self) -> bool {
         false
     }
+}
+
+/// Why no interface was found.
+#[derive(Clone, Copy, Debug, Eq, Error, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum InterfaceError {
+    /// None has this index or name.
+    #[error("no such network interface")]
+    NoSuchInterface,
+    /// Indexes begin with 1.
+    #[error("invalid network interface index")]
+    InvalidIndex,
+    /// The empty name is none.
+    #[error("invalid network interface name")]
+    InvalidName,
 }
 
 /// A text that is not of the kind that it should be.

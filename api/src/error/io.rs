@@ -28,6 +28,7 @@ fn kind_of(cause: &Cause) -> ErrorKind {
         Cause::Addr(_)
         | Cause::UnknownNetwork(_)
         | Cause::Parse(_)
+        | Cause::Interface(_)
         | Cause::MissingAddress
         | Cause::WriteToConnected => ErrorKind::InvalidInput,
         Cause::NotSupported | Cause::NoStack => ErrorKind::Unsupported,

@@ -1,7 +1,7 @@
 //! Raw IP sockets for tasks: [`IPConn`].
 //!
-//! A call means what it means for threads; what waits there is a future here. As there, neither way
-//! shows an IP header.
+//! A call means what it means for threads; what waits there is a future here. As there, `read` shows
+//! the header over IPv4 and `read_from` does not.
 
 use std::future::poll_fn;
 
@@ -39,7 +39,8 @@ impl AsRef<crate::IPConn> for IPConn {
 }
 
 impl IPConn {
-    /// Receives one payload: how many of its octets were copied. What does not fit is thrown away;
+    /// Receives one payload, over IPv4 behind its header: how many octets were copied. What does not
+    /// fit is thrown away;
     /// with a peer, payloads of others are skipped. Dropped before its end, it has taken nothing.
     ///
     /// # Errors

@@ -338,7 +338,7 @@ impl<A: Clone + Into<NetAddr>> End<A> {
     }
 
     /// As in Go: what belongs to the socket and not to the peer names our end only.
-    fn not_set(&self, cause: Cause) -> OpError {
+    pub(super) fn not_set(&self, cause: Cause) -> OpError {
         OpError::new(Op::Set, self.network.as_str(), cause).with_addr(self.local.clone().into())
     }
 }

@@ -5,13 +5,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll, ready};
 
-use super::{IPConn, PAYLOAD_OCTETS_MAX};
+use super::{IPConn, PAYLOAD_OCTETS_MAX, copy_with_header};
 use crate::channel::datagram_poll::Sending;
 use crate::channel::stream::Which;
 use crate::channel::waiters::Seat;
 use crate::error::{Cause, Errno, Op, OpError, SysCall};
 use crate::future::waiting::{Leave, Waiting};
-use crate::packet_conn::{copy_datagram, destination};
+use crate::packet_conn::copy_datagram;
 use crate::{IPAddr, NetAddr};
 
 impl IPConn {
@@ -22,13 +22,14 @@ impl IPConn {
         octets: &mut [u8],
         call: SysCall,
     ) -> Poll<Result<(usize, IPAddr), OpError>> {
-        let peer = self.0.remote.as_ref().and_then(|remote| remote.ip);
         loop {
             let datagram = ready!(self.0.socket.poll_receive(cx, waiting, call))?;
-            let from = datagram.remote.ip();
-            if peer.is_none_or(|peer| peer == from) {
-                let len = copy_datagram(octets, &datagram.octets);
-                return Poll::Ready(Ok((len, IPAddr::from(from))));
+            if self.hears(&datagram) {
+                let len = match call {
+                    SysCall::Read => copy_with_header(octets, &datagram),
+                    _ => copy_datagram(octets, &datagram.octets),
+                };
+                return Poll::Ready(Ok((len, self.shown(datagram.remote.ip()))));
             }
         }
     }
@@ -65,7 +66,7 @@ impl IPConn {
         if self.0.remote.is_some() {
             return Poll::Ready(Err(failed(Cause::WriteToConnected)));
         }
-        let ip = destination(self.0.socket.network, to.ip).map_err(failed)?;
+        let ip = self.remote_of(to).map_err(failed)?;
         self.poll_send(cx, waiting, sending, (octets, ip), SysCall::WriteTo)
             .map_err(failed)
     }

@@ -40,7 +40,7 @@ impl UDPConn {
             Inner::Stack(conn) => {
                 let received = ready!(conn.socket.poll_receive(cx, waiting, SysCall::ReadFrom))?;
                 let len = copy_datagram(octets, &received.octets);
-                Poll::Ready(Ok((len, UDPAddr::from(received.remote))))
+                Poll::Ready(Ok((len, conn.shown(received.remote))))
             }
             Inner::Host(conn) => conn.poll_read_from(cx, waiting, octets),
         }

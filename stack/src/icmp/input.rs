@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::discard::Discard;
 use crate::wire::icmpv4::{Echo, IcmpRejected, Icmpv4Message, unreachable};
 use crate::wire::icmpv6::Icmpv6Message;
+use crate::wire::membership::mld;
 use crate::wire::packet::{Cast, Datagram, Fragmentation, HeaderOctets, Outgoing, Text};
 use crate::wire::path_error::{PathError, PathErrorKind, Unreachable};
 use crate::wire::protocol::{Ecn, Protocol, TrafficClass};
@@ -24,6 +25,7 @@ const V6_REDIRECT: u8 = 137;
 enum Meaning {
     EchoRequest(Echo),
     EchoReply,
+    Membership,
     Error { kind: PathErrorKind, quote: Bytes },
     Useless(Discard),
 }
@@ -56,6 +58,7 @@ pub(super) fn datagram_arrives(
         }
         Meaning::EchoRequest(echo) => Input::Reply(echo_reply(cx, datagram, echo)),
         Meaning::EchoReply => Input::ForRawSockets,
+        Meaning::Membership => Input::Membership,
         Meaning::Error { kind, quote } => {
             let headers_max = cx.config.extension_headers_max as usize;
             match quote::parse(&quote, datagram.destination, headers_max, is_ours) {
@@ -135,6 +138,10 @@ fn meaning_v6(message: Icmpv6Message) -> Meaning {
         Icmpv6Message::UnknownInformation {
             kind: V6_REDIRECT, ..
         } => Meaning::Useless(Discard::IcmpRedirect),
+        Icmpv6Message::UnknownInformation {
+            kind: mld::QUERY | mld::REPORT_V1 | mld::DONE | mld::REPORT_V2,
+            ..
+        } => Meaning::Membership,
         Icmpv6Message::UnknownInformation { .. } => Meaning::Useless(Discard::IcmpUnknown),
     }
 }

@@ -27,6 +27,8 @@ pub enum Input {
     Reply(Outgoing),
     /// An error that a packet of ours met, for the transport that sent it.
     PathError(PathError),
+    /// An MLD message whose checksum is right, for those who know of groups.
+    Membership,
     /// Only a raw socket may want it: an echo reply. Nothing was counted.
     ForRawSockets,
     /// It was thrown away and counted.

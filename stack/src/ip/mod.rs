@@ -5,7 +5,7 @@
 //! than its checksum field.
 
 use alloc::collections::VecDeque;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use crate::base::{Instant, Random};
 use crate::call::{CallRefused, InterfaceAddress, InterfaceStatus, Route};
@@ -183,6 +183,16 @@ impl Ip {
     /// Whether what is sent to `group` is for us.
     pub fn is_our_group(&self, group: IpAddr) -> bool {
         self.interface.is_our_group(group)
+    }
+
+    /// Our first link-local address, or `::` if we have none.
+    pub fn link_local(&self) -> Ipv6Addr {
+        self.addresses()
+            .find_map(|ours| match ours.address {
+                IpAddr::V6(address) if address.is_unicast_link_local() => Some(address),
+                IpAddr::V6(_) | IpAddr::V4(_) => None,
+            })
+            .unwrap_or(Ipv6Addr::UNSPECIFIED)
     }
 
     /// Our side of the device.

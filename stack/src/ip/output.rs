@@ -5,7 +5,7 @@
 //! count: the caller does, or tells the user. It never sends from an address that is not ours.
 
 use alloc::collections::VecDeque;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use bytes::Bytes;
 
@@ -94,7 +94,11 @@ fn check_addresses(ip: &Ip, outgoing: &Outgoing) -> Result<Way, CallRefused> {
     if source.is_ipv4() != destination.is_ipv4() {
         return Err(CallRefused::FamilyMismatch);
     }
-    if !ip.interface.is_ours(source) {
+    // RFC 3810 §5.2.13: who has no address yet says so to the routers of the link with `::`.
+    let has_none = source == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+        && outgoing.protocol == Protocol::HOP_BY_HOP
+        && destination.is_multicast();
+    if !ip.interface.is_ours(source) && !has_none {
         return Err(CallRefused::AddressNotOurs);
     }
     if ip.interface.is_ours(destination) {
@@ -216,7 +220,11 @@ fn emit_one(
                 dont_fragment: identification.is_none(),
                 ..fields
             };
-            fields.emit(payload_octets, &mut header);
+            match outgoing.protocol {
+                // RFC 3376 §4: routers that have no interest of their own look at it.
+                Protocol::IGMP => fields.emit_with_router_alert(payload_octets, &mut header),
+                _ => fields.emit(payload_octets, &mut header),
+            }
         }
         Some(IpHeader::V6(fields)) => fields.emit(payload_octets, &mut header),
         None => return,

@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use super::{Input, Udp};
 use crate::base::Instant;
-use crate::call::{CallRefused, Local, OpenSocket, SendDatagram, SocketId};
+use crate::call::{
+    CallRefused, Local, OpenSocket, ReusePort, SendDatagram, SocketId, SocketOptions,
+};
 use crate::config::Config;
 use crate::context::Surroundings;
 use crate::discard::Discard;
@@ -237,4 +239,115 @@ fn rfc6056_03_sockets_connected_to_one_peer_never_share_a_port() {
     };
     let refused = udp.open(&mut around.at(Instant::ZERO), &call, Some(us()));
     assert_eq!(refused.unwrap_err(), CallRefused::PortsExhausted);
+}
+
+fn to_many(cast: Cast, to: SocketAddr) -> Datagram {
+    Datagram {
+        cast,
+        ..datagram(them(), to, b"all of you")
+    }
+}
+
+fn waiting(udp: &mut Udp, socket: SocketId) -> usize {
+    core::iter::from_fn(|| udp.receive(socket).unwrap()).count()
+}
+
+#[test]
+fn rfc1112_7_1_each_member_gets_one_copy_and_others_none() {
+    let (mut around, mut udp) = world(Config::default());
+    let shared = OpenSocket {
+        local: Local {
+            port: 7,
+            ..Local::default()
+        },
+        reuse_port: ReusePort::Yes,
+        ..OpenSocket::default()
+    };
+    let sockets = [(); 3].map(|()| {
+        udp.open(&mut around.at(Instant::ZERO), &shared, None)
+            .unwrap()
+            .0
+    });
+    let group: IpAddr = "239.1.2.3".parse().unwrap();
+    for socket in &sockets[..2] {
+        udp.join(&around.config, *socket, group).unwrap();
+    }
+    let again = udp.join(&around.config, sockets[0], group);
+    assert_eq!(again, Err(CallRefused::AlreadyMember));
+    let arrived = to_many(Cast::Multicast, SocketAddr::new(group, 7));
+    let input = udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(input, Input::QueuedByMany);
+    assert_eq!(sockets.map(|socket| waiting(&mut udp, socket)), [1, 1, 0]);
+
+    // Every host belongs to this one, so that all who share the port hear it.
+    let everybody = SocketAddr::new("224.0.0.1".parse().unwrap(), 7);
+    let arrived = to_many(Cast::Multicast, everybody);
+    udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    let arrived = to_many(Cast::Broadcast, "192.0.2.255:7".parse().unwrap());
+    udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(sockets.map(|socket| waiting(&mut udp, socket)), [2, 2, 2]);
+
+    udp.leave(sockets[0], group).unwrap();
+    assert_eq!(udp.close(sockets[1]).unwrap(), [group]);
+    let arrived = to_many(Cast::Multicast, SocketAddr::new(group, 7));
+    let input = udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(input, Input::NoSocket, "nobody is a member any more");
+    assert_eq!(around.discards.get(Discard::UdpNoSocket), 1);
+}
+
+#[test]
+fn an_answer_never_leaves_from_the_group_that_was_asked() {
+    let (mut around, mut udp) = world(Config::default());
+    let socket = bind(&mut around, &mut udp, 7);
+    let group: IpAddr = "224.0.0.1".parse().unwrap();
+    let arrived = to_many(Cast::Multicast, SocketAddr::new(group, 7));
+    udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(waiting(&mut udp, socket), 1);
+    let target = udp.target(socket, &send(1, Some(them()))).unwrap();
+    assert_eq!(target.source, None, "IP chooses");
+}
+
+#[test]
+fn memberships_are_bounded_for_a_socket_and_for_all() {
+    let config = Config {
+        socket_groups_max: 2,
+        memberships_max: 3,
+        ..Config::default()
+    };
+    let (mut around, mut udp) = world(config);
+    let (one, two) = (
+        bind(&mut around, &mut udp, 7),
+        bind(&mut around, &mut udp, 8),
+    );
+    let group = |low| IpAddr::from([239, 0, 0, low]);
+    let mut join = |socket, low| udp.join(&around.config, socket, group(low));
+    assert_eq!(join(one, 1), Ok(()));
+    assert_eq!(join(one, 2), Ok(()));
+    assert_eq!(join(one, 3), Err(CallRefused::LimitReached), "its own");
+    assert_eq!(join(two, 1), Ok(()));
+    assert_eq!(join(two, 2), Err(CallRefused::LimitReached), "of all");
+    assert_eq!(join(two, 1), Err(CallRefused::AlreadyMember));
+    let no_group = udp.join(&around.config, two, us());
+    assert_eq!(no_group, Err(CallRefused::NotAGroup));
+}
+
+#[test]
+fn a_set_buffer_bounds_the_queue_but_one_datagram_always_fits() {
+    let (mut around, mut udp) = world(Config::default());
+    let socket = bind(&mut around, &mut udp, 7);
+    let options = SocketOptions {
+        receive_buffer_octets: Some(1_500),
+        ..SocketOptions::default()
+    };
+    udp.set_options(&around.config, socket, &options).unwrap();
+    let to = SocketAddr::new(us(), 7);
+    for _ in 0..3 {
+        let arrived = datagram(them(), to, &[1; 1_000]);
+        udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    }
+    assert_eq!(waiting(&mut udp, socket), 1);
+    let arrived = datagram(them(), to, &[1; 9_000]);
+    udp.datagram_arrives(&mut around.at(Instant::ZERO), &arrived);
+    assert_eq!(waiting(&mut udp, socket), 1);
+    assert_eq!(around.discards.get(Discard::UdpQueueFull), 2);
 }

@@ -191,8 +191,24 @@ impl Ipv4Header {
     ///
     /// A payload that does not fit the 16 bits of total length is a bug of ours.
     pub fn emit(&self, payload_octets: usize, out: &mut HeaderOctets) {
+        let mut header = [0; IPV4_HEADER_OCTETS];
+        self.write(payload_octets, &mut header);
+        out.push(&header);
+    }
+
+    /// As [`emit`](Self::emit), with the option that has every router on the way look at the packet
+    /// (RFC 2113 §2.1).
+    pub fn emit_with_router_alert(&self, payload_octets: usize, out: &mut HeaderOctets) {
+        let mut header = [0; IPV4_HEADER_OCTETS + 4];
+        header[IPV4_HEADER_OCTETS..].copy_from_slice(&[option::ROUTER_ALERT, 4, 0, 0]);
+        self.write(payload_octets, &mut header);
+        out.push(&header);
+    }
+
+    /// Fills in the fields of `header`, whose options, if it has room for any, are there already.
+    fn write<const OCTETS: usize>(&self, payload_octets: usize, header: &mut [u8; OCTETS]) {
         debug_assert!(self.fragment_offset_octets.is_multiple_of(8));
-        let total_octets = IPV4_HEADER_OCTETS + payload_octets;
+        let total_octets = OCTETS + payload_octets;
         debug_assert!(total_octets <= usize::from(u16::MAX));
         let total_octets = u16::try_from(total_octets).unwrap_or(u16::MAX);
 
@@ -203,8 +219,7 @@ impl Ipv4Header {
         if self.more_fragments {
             fragment |= FLAG_MORE_FRAGMENTS;
         }
-        let mut header = [0; IPV4_HEADER_OCTETS];
-        header[0] = 0x45;
+        header[0] = 0x40 | (OCTETS / 4) as u8;
         header[1] = self.traffic_class.0;
         header[2..4].copy_from_slice(&total_octets.to_be_bytes());
         header[4..6].copy_from_slice(&self.identification.to_be_bytes());
@@ -213,9 +228,8 @@ impl Ipv4Header {
         header[9] = self.protocol.0;
         header[12..16].copy_from_slice(&self.source.octets());
         header[16..20].copy_from_slice(&self.destination.octets());
-        let checksum = Sum::of(&header).checksum();
+        let checksum = Sum::of(header).checksum();
         header[10..12].copy_from_slice(&checksum.to_be_bytes());
-        out.push(&header);
     }
 }
 
@@ -225,6 +239,8 @@ mod option {
     pub(super) const NO_OPERATION: u8 = 1;
     pub(super) const LOOSE_SOURCE_ROUTE: u8 = 131;
     pub(super) const STRICT_SOURCE_ROUTE: u8 = 137;
+    /// RFC 2113 §2.1.
+    pub(super) const ROUTER_ALERT: u8 = 148;
 }
 
 /// Walks the options for form only: we act on none of them, unknown ones included (RFC 1122

@@ -12,6 +12,7 @@ pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ipv6_chain;
+pub mod membership;
 pub mod packet;
 pub mod path_error;
 pub mod protocol;

@@ -9,6 +9,7 @@
 mod crowds;
 mod datagrams;
 mod endings;
+mod groups;
 mod kernel;
 mod pings;
 mod streams;

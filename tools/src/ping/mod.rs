@@ -165,6 +165,23 @@ pub enum PingFailed {
     Kernel(#[from] io::Error),
 }
 
+/// What was received.
+#[derive(Clone, Copy, Debug)]
+struct Came {
+    octets: usize,
+    /// If the socket tells.
+    hop_limit: Option<u8>,
+}
+
+impl Came {
+    const fn of(octets: usize) -> Self {
+        Self {
+            octets,
+            hop_limit: None,
+        }
+    }
+}
+
 /// Whose stack sends the requests.
 #[derive(Debug)]
 enum Sender {
@@ -184,17 +201,24 @@ impl Sender {
     }
 
     /// `None` if nothing came before `deadline`.
-    fn receive(&self, room: &mut [u8], deadline: Deadline) -> Result<Option<usize>, PingFailed> {
+    fn receive(&self, room: &mut [u8], deadline: Deadline) -> Result<Option<Came>, PingFailed> {
         match self {
             Self::Sidestep(conn) => {
                 conn.set_read_deadline(deadline)?;
-                match conn.read(room) {
-                    Ok(octets) => Ok(Some(octets)),
+                let read = match conn {
+                    AnyConn::IP(conn) => conn.read_msg(room).map(|msg| Came {
+                        octets: msg.n,
+                        hop_limit: msg.hop_limit,
+                    }),
+                    other => other.read(room).map(Came::of),
+                };
+                match read {
+                    Ok(came) => Ok(Some(came)),
                     Err(error) if error.timeout() => Ok(None),
                     Err(error) => Err(error.into()),
                 }
             }
-            Self::Kernel(socket) => Ok(socket.receive(room, deadline)?),
+            Self::Kernel(socket) => Ok(socket.receive(room, deadline)?.map(Came::of)),
         }
     }
 }
@@ -273,11 +297,11 @@ impl Pinger {
         let sent_at = Instant::now();
         self.sender.send(&request.to_request(self.family))?;
         loop {
-            let Some(octets) = self.sender.receive(&mut self.room, deadline)? else {
+            let Some(came) = self.sender.receive(&mut self.room, deadline)? else {
                 return Err(PingFailed::NoReply { waited: wait });
             };
             let time = sent_at.elapsed();
-            let received = self.room.get(..octets).unwrap_or_default();
+            let received = self.room.get(..came.octets).unwrap_or_default();
             // Replies to others and late ones to us pass by.
             if let Some((reply, hop_limit)) = Echo::from_reply(self.family, received)
                 && reply == request
@@ -285,7 +309,7 @@ impl Pinger {
                 return Ok(RoundTrip {
                     time,
                     payload_octets: payload.len(),
-                    hop_limit,
+                    hop_limit: hop_limit.or(came.hop_limit),
                 });
             }
         }
