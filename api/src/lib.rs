@@ -116,7 +116,6 @@ pub use pipe::{PipeConn, pipe};
 pub use resolve_addr::{resolve_ip_addr, resolve_tcp_addr, resolve_udp_addr};
 pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFiles, SRV};
 pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
-pub use udp::UDPConn;
 pub use udp::{UDPConn, listen_multicast_udp};
 pub use unix::{UnixConn, UnixListener, dial_unix, listen_unix, listen_unixgram};
 
