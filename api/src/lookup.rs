@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+#[cfg(feature = "async")]
 use sidestep_stack::call::Families;
 
 use crate::address::{Host, IPAddr, Target};

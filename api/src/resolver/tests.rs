@@ -15,6 +15,7 @@ fn with_hosts(net: &Net, hosts: &str) -> Resolver {
     Resolver::builder()
         .servers(["192.0.2.2:53".parse().unwrap()])
         .hosts(hosts)
+        .files(ResolverFiles::in_directory("/nowhere"))
         .deadline(Duration::from_millis(50))
         .over(net)
         .build()

@@ -9,7 +9,7 @@ use sidestep_stack::wire::dns_message::{Message, Rcode, Record, RecordType};
 use super::*;
 use crate::cancel::CancelToken;
 use crate::device::own_network::in_own_network;
-use crate::{Net, Resolver};
+use crate::{Net, Resolver, ResolverFiles};
 
 /// No test waits so long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -78,6 +78,7 @@ fn resolver(servers: &[SocketAddr]) -> Resolver {
         .search(Vec::<String>::new())
         .ndots(1)
         .hosts("")
+        .files(ResolverFiles::in_directory("/nowhere"))
         .timeout(Duration::from_secs(2))
         .attempts(2)
         .deadline(PATIENCE)
@@ -109,6 +110,7 @@ fn a_name_is_found_over_udp_and_a_truncated_answer_over_tcp() {
             .servers([at])
             .use_vc()
             .hosts("")
+            .files(ResolverFiles::in_directory("/nowhere"))
             .deadline(PATIENCE)
             .over(&Net::host())
             .build();
