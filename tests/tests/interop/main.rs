@@ -8,6 +8,8 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
 mod names;
+mod names_faults;
+mod names_servers;
 mod programs;
 mod relays;
 mod web;
