@@ -105,13 +105,13 @@ impl Desk {
                 Ok(lookup) => {
                     self.channels.asked.insert(asked, lookup);
                     let entry = Asked { asked, answer };
-                    self.channels.lookups.insert(lookup.0, entry);
+                    self.channels.lookups.insert(lookup, entry);
                 }
                 Err(refused) => drop(answer.give(Err(refused))),
             },
             Request::CancelLookUp { asked } => {
                 if let Some(lookup) = self.channels.asked.remove(&asked) {
-                    self.channels.lookups.remove(lookup.0);
+                    self.channels.lookups.remove(&lookup);
                     let _ = self.stack.user_calls(now, Call::CancelLookUp(lookup));
                 }
             }

@@ -259,7 +259,7 @@ impl Desk {
 }
 
 fn looked_up_arrives(channels: &mut Channels, looked_up: LookedUp) {
-    if let Some(Asked { asked, answer }) = channels.lookups.remove(looked_up.lookup.0) {
+    if let Some(Asked { asked, answer }) = channels.lookups.remove(&looked_up.lookup) {
         channels.asked.remove(&asked);
         drop(answer.give(Ok(looked_up)));
     }

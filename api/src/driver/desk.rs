@@ -39,7 +39,9 @@ pub(crate) struct Channels {
     pub(crate) listeners: Slots<Arc<Acceptor<Arrival>>>,
     pub(crate) sockets: Slots<Arc<DatagramChannel>>,
     pub(crate) raws: Slots<Arc<DatagramChannel>>,
-    pub(crate) lookups: Slots<Asked>,
+    /// Never iterated. Not in slots: a look-up's slot may have its next tenant before the answer of
+    /// the last one is fetched.
+    pub(crate) lookups: HashMap<LookupId, Asked>,
     /// The stack's resolvers for those that have settings of their own.
     pub(crate) profiles: Profiles,
     /// Look-ups by the number that their askers know. Never iterated.

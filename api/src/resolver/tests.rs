@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use sidestep_stack::wire::dns_message::{Message, Rcode, Record, RecordType};
+
 use super::*;
 use crate::ResolverSettings;
 
@@ -192,6 +194,67 @@ fn without_a_network_it_says_how_to_get_one() {
         DNSErrorKind::NoServer,
         "its resolver has no server"
     );
+}
+
+/// Answers every question for an address with 192.0.2.80, on port 53 of `net`, until that ends.
+fn serve(net: &Net) {
+    let socket = net.listen_packet("udp", ":53").unwrap();
+    std::thread::spawn(move || {
+        let mut room = [0; 2_048];
+        while let Ok((octets, from)) = socket.read_from(&mut room) {
+            let query = Message::parse(&room[..octets], 8).unwrap();
+            let mut reply = Message::reply_to(&query, Rcode::NO_ERROR);
+            let question = query.question.unwrap();
+            if question.record_type == RecordType::A {
+                let address = [192, 0, 2, 80].into();
+                let record = Record::address(question.name, address, 60);
+                reply.answers.push(record);
+            }
+            socket.write_to(&reply.emit(), &from).unwrap();
+        }
+    });
+}
+
+#[test]
+fn many_threads_ask_over_one_stack_and_each_gets_its_answer() {
+    let (net, other) = silent();
+    serve(&other);
+    let resolver = with_hosts(&net, "").with_deadline(Duration::from_secs(20));
+    std::thread::scope(|scope| {
+        for asker in 0..16 {
+            let resolver = &resolver;
+            scope.spawn(move || {
+                for name in 0..100 {
+                    // Some are asked for by several at once.
+                    let name = format!("n{}.example", (asker + name) % 40);
+                    assert_eq!(resolver.lookup_host(&name).unwrap(), ["192.0.2.80"]);
+                }
+            });
+        }
+    });
+    let counters = net.counters().unwrap();
+    assert_eq!((counters.lookups_open, counters.stack.lookups), (0, 0));
+}
+
+#[test]
+fn a_cache_is_kept_by_the_resolver_and_not_by_others() {
+    let (net, other) = silent();
+    serve(&other);
+    let plain = with_hosts(&net, "").with_deadline(Duration::from_secs(20));
+    let keeping = Resolver::builder()
+        .servers(["192.0.2.2:53".parse().unwrap()])
+        .hosts("")
+        .files(ResolverFiles::in_directory("/nowhere"))
+        .cache(CacheSettings::default())
+        .deadline(Duration::from_secs(20))
+        .over(&net)
+        .build();
+    assert!(plain.lookup_host("kept.example").is_ok());
+    assert!(keeping.lookup_host("kept.example").is_ok());
+    other.close();
+    assert_eq!(keeping.lookup_host("kept.example").unwrap(), ["192.0.2.80"]);
+    let hurried = plain.with_deadline(Duration::from_millis(50));
+    assert!(hurried.lookup_host("kept.example").is_err());
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //!
 //! Each fault is met twice: over Sidestep's own UDP and TCP, and over the kernel's.
 
-use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -118,30 +118,27 @@ enum Tcp {
 fn serve_tcp(at: SocketAddr, how: Tcp) {
     let listener = TcpListener::bind(at).expect("the port is free");
     thread::spawn(move || {
-        let mut open = Vec::new();
-        while let Ok((mut stream, _)) = listener.accept() {
-            if let Tcp::Answers = how {
-                let mut room = [0; 2_048];
-                let mut have = 0;
-                while let Ok(octets) = std::io::Read::read(&mut stream, &mut room[have..]) {
-                    have += octets;
-                    if octets == 0 {
-                        break;
-                    }
-                    // One query at a time is all that a resolver sends before an answer here.
-                    let whole = 2 + usize::from(u16::from_be_bytes([room[0], room[1]]));
-                    while have >= 2 && have >= whole {
-                        let query = Message::parse(&room[2..whole], 8).expect("a query");
-                        let reply = answer(&query).emit_for_stream();
-                        stream.write_all(&reply).expect("it listens");
-                        room.copy_within(whole..have, 0);
-                        have -= whole;
-                    }
-                }
+        let mut silent = Vec::new();
+        while let Ok((stream, _)) = listener.accept() {
+            match how {
+                // A resolver may keep its connection for a while.
+                Tcp::Answers => drop(thread::spawn(move || answer_stream(stream))),
+                Tcp::SaysNothing => silent.push(stream),
             }
-            open.push(stream);
         }
     });
+}
+
+/// Answers what comes until the other end closes.
+fn answer_stream(mut stream: TcpStream) {
+    let mut length = [0; 2];
+    while stream.read_exact(&mut length).is_ok() {
+        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut query).expect("a whole query");
+        let query = Message::parse(&query, 8).expect("a query");
+        // The other end may have what it wanted.
+        let _ = stream.write_all(&answer(&query).emit_for_stream());
+    }
 }
 
 /// Looks `host.example` up over both networks, with so much time.
