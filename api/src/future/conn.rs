@@ -303,8 +303,20 @@ same_calls! {
     ///
     /// As for [`set_nodelay`](Self::set_nodelay).
     #[doc(alias = "SetKeepAliveConfig")]
-    #[doc(alias = "SetKeepAlivePeriod")]
     set_keep_alive_config(config: impl Into<KeepAliveConfig>) -> Result<(), OpError>;
+    /// See [`TCPConn::set_keep_alive_period`](crate::TCPConn::set_keep_alive_period).
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    #[doc(alias = "SetKeepAlivePeriod")]
+    set_keep_alive_period(idle: Duration) -> Result<(), OpError>;
+    /// See [`TCPConn::set_congestion`](crate::TCPConn::set_congestion).
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    set_congestion(algorithm: &str) -> Result<(), OpError>;
     /// See [`TCPConn::set_linger`](crate::TCPConn::set_linger).
     ///
     /// # Errors

@@ -11,7 +11,12 @@
 //!
 //! The `async` methods take `&self`, and any number of tasks may wait in them. The `poll_*` forms
 //! (and the traits that stand on them) have one place for each direction: as in tokio's types, only
-//! the task that polled last is woken. Reading and writing have a place each.
+//! the task that polled last is woken, of all tasks that poll any clone. Reading and writing have a
+//! place each.
+//!
+//! Deadlines, and the sockets of [`Net::host`](crate::Net::host), are watched by one thread of the
+//! process, that of the crate `async-io`, which begins when it is first needed. Everything else
+//! wakes tasks from the packet thread.
 //!
 //! ```
 //! # fn block_on<F: Future>(future: F) -> F::Output { async_io::block_on(future) }
