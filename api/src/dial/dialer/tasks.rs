@@ -18,14 +18,14 @@ impl Dialer {
         network: &str,
         address: &str,
     ) -> Result<AnyConn, OpError> {
-        let net = self.net(network)?;
         let deadline = self.deadline_of_a_dial();
         let failed = |cause: Cause| OpError::new(Op::Dial, network.to_owned(), cause);
         let parsed = Network::parse(network).map_err(failed)?;
-        if let Network::Unix(_) = parsed {
-            // A Unix socket is connected at once, or not at all.
-            return self.dial_unix_network(&net, parsed, address, deadline);
+        if let Network::Unix(kind) = parsed {
+            // The peer's backlog is on this machine: it is connected at once, or it is full.
+            return self.dial_unix_network(kind, address, deadline);
         }
+        let net = self.net(network)?;
         let target = Target::parse(parsed, address, Purpose::Dial).map_err(failed)?;
         let resolver = self.resolver.clone().unwrap_or_default();
         let resolver = resolver.for_dial(&net, deadline, self.cancel.as_ref());
