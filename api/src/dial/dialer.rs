@@ -188,7 +188,7 @@ impl Dialer {
         let found = resolver.find_target(&target).map_err(failed)?;
         match self.begin(net, network, &target, &found, deadline)? {
             Begun::Open(conn) => Ok(conn),
-            Begun::Race(race) => drive(race, self.cancel.as_ref())
+            Begun::Race(race) => drive(*race, self.cancel.as_ref())
                 .map(AnyConn::TCP)
                 .map_err(|error| no_address(network, error)),
         }
@@ -217,7 +217,7 @@ impl Dialer {
                     .map(|(ip, zone)| TCPAddr { ip, port, zone })
                     .collect();
                 let race = self.race(net, parsed, families, addresses, deadline);
-                Ok(Begun::Race(race))
+                Ok(Begun::Race(Box::new(race)))
             }
             Network::UDP(_) | Network::IP(..) | Network::Unix(_) => self
                 .in_turn(&net, parsed, network, port, addresses, deadline)
@@ -582,7 +582,7 @@ impl Dialer {
 /// A dial whose name is resolved.
 enum Begun {
     Open(AnyConn),
-    Race(Race<TcpRacer>),
+    Race(Box<Race<TcpRacer>>),
 }
 
 /// The error of a race, which has none if there was no address.

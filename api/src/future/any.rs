@@ -134,6 +134,8 @@ impl AnyConn {
     /// # Errors
     ///
     /// It is of another network, and given back.
+    // What is given back is what came in; nothing is gained by boxing it.
+    #[allow(clippy::result_large_err)]
     pub fn into_tcp(self) -> Result<TCPConn, Self> {
         match self {
             Self::TCP(conn) => Ok(conn),
@@ -146,6 +148,8 @@ impl AnyConn {
     /// # Errors
     ///
     /// It is of another network, and given back.
+    // What is given back is what came in; nothing is gained by boxing it.
+    #[allow(clippy::result_large_err)]
     pub fn into_udp(self) -> Result<UDPConn, Self> {
         match self {
             Self::UDP(conn) => Ok(conn),
@@ -249,6 +253,8 @@ impl AnyListener {
     /// # Errors
     ///
     /// It is of another network, and given back.
+    // What is given back is what came in; nothing is gained by boxing it.
+    #[allow(clippy::result_large_err)]
     pub fn into_tcp(self) -> Result<TCPListener, Self> {
         match self {
             Self::TCP(listener) => Ok(listener),

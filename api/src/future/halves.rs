@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::IoSlice;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
@@ -98,6 +99,20 @@ macro_rules! reads {
                 let mut seated = Seated::new(self.conn(), Which::Read);
                 poll_fn(|cx| self.conn().poll_peek(cx, &mut seated.waiting, octets)).await
             }
+
+            /// See [`TCPConn::poll_read`].
+            ///
+            /// # Errors
+            ///
+            /// As for [`TCPConn::read`].
+            pub fn poll_read(
+                &mut self,
+                cx: &mut Context<'_>,
+                octets: &mut [u8],
+            ) -> Poll<Result<usize, OpError>> {
+                let Self { conn, waiting, .. } = self;
+                conn.poll_read(cx, waiting, octets)
+            }
         }
     )*};
 }
@@ -135,6 +150,20 @@ macro_rules! writes {
             ) -> Result<usize, OpError> {
                 let mut seated = Seated::new(self.conn(), Which::Write);
                 poll_fn(|cx| self.conn().poll_write_some(cx, &mut seated.waiting, pieces)).await
+            }
+
+            /// See [`TCPConn::poll_write`].
+            ///
+            /// # Errors
+            ///
+            /// As for [`TCPConn::write`].
+            pub fn poll_write(
+                &mut self,
+                cx: &mut Context<'_>,
+                pieces: &[IoSlice<'_>],
+            ) -> Poll<Result<usize, OpError>> {
+                let Self { conn, waiting, .. } = self;
+                conn.poll_write_some(cx, waiting, pieces)
             }
 
             /// See [`TCPConn::close_write`].

@@ -32,7 +32,7 @@ impl Dialer {
         let found = found(&resolver, &target).await.map_err(failed)?;
         match self.begin(net, network, &target, &found, deadline)? {
             Begun::Open(conn) => Ok(conn),
-            Begun::Race(race) => race::run(race, self.cancel.as_ref())
+            Begun::Race(race) => race::run(*race, self.cancel.as_ref())
                 .await
                 .map(AnyConn::TCP)
                 .map_err(|error| no_address(network, error)),
