@@ -6,7 +6,7 @@ mod support;
 
 use std::net::IpAddr;
 
-use sidestep::{Cause, Errno, IPAddr, MsgOptions, Net, NetError as _};
+use sidestep::{Cause, Errno, IPAddr, MsgOptions, Net};
 use support::PATIENCE;
 
 /// An experimental protocol (RFC 3692): nobody but the test speaks it.
