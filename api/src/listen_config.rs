@@ -291,7 +291,10 @@ impl ListenConfig {
         };
         let addr = NetAddr::IP(local.clone());
         let _options = self.options_for(network, local.ip, &addr)?;
-        net.raw_socket(network, protocol, local)
+        // As in Go its errors have the network's whole name, protocol included.
+        net.raw_socket(network, protocol, local).map_err(|error| {
+            OpError::new(Op::Listen, name.to_owned(), error.err().clone()).with_addr(addr.clone())
+        })
     }
 
     /// The options for a socket at `addr`, once the hook has seen them.

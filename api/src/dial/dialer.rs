@@ -428,7 +428,9 @@ impl Dialer {
         let Network::IP(_, protocol) = network else {
             return Err(failed(Cause::NotSupported));
         };
+        // As in Go its errors have the network's whole name, protocol included.
         net.raw_dial(network, protocol, remote)
+            .map_err(|error| failed(error.err().clone()))
     }
 
     /// The host's kernel carries it, whatever the network.
