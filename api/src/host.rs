@@ -3,6 +3,7 @@
 //! It is the oracle of the contract tests, and a switch for users. Deadlines, close, wake-ups and
 //! errors keep the contract of go-net §1.4; the sockets never block, and a call waits in `poll`.
 
+mod apply;
 mod connecting;
 mod datagram;
 pub(crate) mod end;

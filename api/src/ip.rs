@@ -260,12 +260,20 @@ impl Net {
         &self,
         network: Network,
         protocol: Protocol,
+        local: Option<IpAddr>,
         remote: &IPAddr,
     ) -> Result<IPConn, OpError> {
         let open = || {
             let ip = destination(network, remote.ip)?;
+            let own = local
+                .map(|own| own.to_canonical())
+                .filter(|own| !own.is_unspecified());
+            if own.is_some_and(|own| own.is_ipv4() != ip.is_ipv4()) {
+                let kind = AddrErrorKind::NoSuitableAddress;
+                return Err(AddrError::new(kind, &ip.to_string()).into());
+            }
             let bound = Local {
-                address: None,
+                address: own,
                 families: if ip.is_ipv4() {
                     Families::V4
                 } else {
@@ -277,7 +285,7 @@ impl Net {
                 ip: Some(ip),
                 zone: remote.zone.clone(),
             };
-            self.open_raw(network, protocol, bound, Some(remote), SysCall::Connect)
+            self.open_raw(network, protocol, bound, Some(remote), SysCall::Bind)
         };
         open().map_err(|cause| {
             OpError::new(Op::Dial, network.as_str(), cause).with_addr(NetAddr::IP(remote.clone()))
@@ -355,3 +363,5 @@ fn copy_with_header(octets: &mut [u8], datagram: &ReceivedDatagram) -> usize {
     let room = octets.get_mut(header..).unwrap_or_default();
     header + copy_datagram(room, &datagram.octets)
 }
+
+mod apply;

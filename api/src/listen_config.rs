@@ -290,11 +290,15 @@ impl ListenConfig {
             ));
         };
         let addr = NetAddr::IP(local.clone());
-        let _options = self.options_for(network, local.ip, &addr)?;
+        let options = self.options_for(network, local.ip, &addr)?;
         // As in Go its errors have the network's whole name, protocol included.
-        net.raw_socket(network, protocol, local).map_err(|error| {
-            OpError::new(Op::Listen, name.to_owned(), error.err().clone()).with_addr(addr.clone())
-        })
+        let failed =
+            |cause| OpError::new(Op::Listen, name.to_owned(), cause).with_addr(addr.clone());
+        let conn = net
+            .raw_socket(network, protocol, local)
+            .map_err(|error| failed(error.err().clone()))?;
+        conn.apply(&options).map_err(failed)?;
+        Ok(conn)
     }
 
     /// The options for a socket at `addr`, once the hook has seen them.

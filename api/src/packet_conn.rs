@@ -9,18 +9,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestep_stack::Call;
-use sidestep_stack::call::{Families, ReceivedDatagram, SendDatagram};
+use sidestep_stack::call::{self, Families, ReceivedDatagram, SendDatagram};
+use sidestep_stack::wire::protocol::{Ecn, TrafficClass};
 
 use crate::NetAddr;
 use crate::address::Network;
 use crate::channel::datagram::DatagramChannel;
-use crate::channel::failure::Failure;
+use crate::channel::failure::{Failure, Source};
 use crate::channel::stream::Which;
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::error::{AddrError, AddrErrorKind, Cause, Errno, Op, OpError, SysCall};
 use crate::ip::IPConn;
 use crate::net::Shared;
+use crate::socket_options::SocketOptions;
 use crate::udp::UDPConn;
 use crate::unix::UnixConn;
 
@@ -253,6 +255,30 @@ impl Drop for StackSocket {
 }
 
 impl StackSocket {
+    /// Sets what `options` name.
+    pub(crate) fn apply(&self, options: &SocketOptions) -> Result<(), Cause> {
+        let options = call::SocketOptions {
+            hop_limit: options.hop_limit.map(|limit| limit.max(1)),
+            traffic_class: options
+                .dscp
+                .map(|dscp| TrafficClass::new(dscp, Ecn::NotCapable)),
+            receive_buffer_octets: options.read_buffer_octets,
+            ..call::SocketOptions::default()
+        };
+        if options == call::SocketOptions::default() {
+            return Ok(());
+        }
+        let call = match self.channel.source() {
+            Some(Source::Socket(socket)) => Call::SetSocketOptions { socket, options },
+            Some(Source::Raw(socket)) => Call::SetRawOptions { socket, options },
+            Some(Source::Connection(_) | Source::Listener(_)) | None => return Err(Cause::Closed),
+        };
+        self.shared
+            .call(call, Deadline::NONE)
+            .map(|_| ())
+            .map_err(|failure| cause(failure, SysCall::SetSockOpt))
+    }
+
     pub(crate) fn failed(&self, op: Op, cause: Cause) -> OpError {
         let error = OpError::new(op, self.network.as_str(), cause);
         match (op, &self.remote) {

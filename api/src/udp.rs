@@ -475,3 +475,5 @@ fn open_socket(
     debug_assert!(matches!(channel.source(), Some(Source::Socket(_))));
     Ok((channel, ours))
 }
+
+mod apply;

@@ -538,3 +538,62 @@ fn routes_and_policies_change_while_the_stack_runs() {
         .unwrap();
     assert_eq!(first(), "192.0.2.2");
 }
+
+#[test]
+fn the_hook_of_a_socket_without_a_handshake_sets_what_its_packets_say() {
+    let (client, server) = pair();
+    let icmp = server.listen_packet("ip4:253", "192.0.2.2").unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&seen);
+    let dialer = client.dialer().control(move |network, address, options| {
+        notes.lock().unwrap().push(format!("{network} {address}"));
+        options.hop_limit = Some(9);
+        options.dscp = Some(46);
+        Ok(())
+    });
+    let raw = dialer.dial("ip:253", "192.0.2.2").unwrap();
+    dialer.dial("udp", "[2001:db8::2]:53").unwrap();
+    assert_eq!(
+        *seen.lock().unwrap(),
+        ["ip4 192.0.2.2", "udp6 [2001:db8::2]:53"]
+    );
+    raw.write(b"payload").unwrap();
+    icmp.set_deadline(PATIENCE).unwrap();
+    let (_, from) = icmp.read_from(&mut [0; 64]).unwrap();
+    assert_eq!(from.to_string(), "192.0.2.1");
+
+    let refusing = client.dialer().control(|_, _, _| Err(Cause::NotSupported));
+    let error = refusing.dial("udp", "192.0.2.2:53").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "dial udp 192.0.2.2:53: network not supported"
+    );
+}
+
+#[test]
+fn a_raw_dial_can_choose_its_own_address_and_names_its_protocol_in_errors() {
+    let (client, server) = pair();
+    let second = "192.0.2.9".parse().unwrap();
+    client.add_address(second, 24).unwrap();
+    let listener = server.listen_packet("ip4:253", "").unwrap();
+    let local = sidestep::IPAddr::from(second);
+    let conn = client
+        .dialer()
+        .local_addr(local)
+        .dial("ip4:253", "192.0.2.2")
+        .unwrap();
+    conn.write(b"payload").unwrap();
+    listener.set_deadline(PATIENCE).unwrap();
+    let (_, from) = listener.read_from(&mut [0; 64]).unwrap();
+    assert_eq!(from.to_string(), "192.0.2.9");
+    let not_ours = sidestep::IPAddr::from("192.0.2.77".parse::<std::net::IpAddr>().unwrap());
+    let error = client
+        .dialer()
+        .local_addr(not_ours)
+        .dial("ip4:253", "192.0.2.2")
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "dial ip4:253 192.0.2.77->192.0.2.2: bind: cannot assign requested address"
+    );
+}

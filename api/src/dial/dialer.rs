@@ -22,6 +22,7 @@ use crate::error::{AddrError, AddrErrorKind, Cause, Op, OpError, UnknownNetworkE
 use crate::host;
 use crate::ip::IPConn;
 use crate::net::Net;
+use crate::packet_conn::destination;
 use crate::resolver::Resolver;
 use crate::socket_options::{Control, KeepAliveConfig, SocketOptions};
 use crate::udp::UDPConn;
@@ -407,7 +408,12 @@ impl Dialer {
                 .with_addr(NetAddr::UDP(remote.clone()))
         };
         self.may_open(deadline).map_err(failed)?;
-        net.udp_dial(network, local, remote)
+        let options = self
+            .options_for(network, remote.ip, &remote.to_string())
+            .map_err(failed)?;
+        let conn = net.udp_dial(network, local, remote)?;
+        conn.apply(&options).map_err(failed)?;
+        Ok(conn)
     }
 
     fn open_ip(
@@ -428,9 +434,16 @@ impl Dialer {
         let Network::IP(_, protocol) = network else {
             return Err(failed(Cause::NotSupported));
         };
+        let options = self
+            .options_for(network, remote.ip, &remote.to_string())
+            .map_err(failed)?;
         // As in Go its errors have the network's whole name, protocol included.
-        net.raw_dial(network, protocol, remote)
-            .map_err(|error| failed(error.err().clone()))
+        let own = local.and_then(|local| local.ip);
+        let conn = net
+            .raw_dial(network, protocol, own, remote)
+            .map_err(|error| failed(error.err().clone()))?;
+        conn.apply(&options).map_err(failed)?;
+        Ok(conn)
     }
 
     /// The host's kernel carries it, whatever the network.
@@ -508,6 +521,23 @@ impl Dialer {
         };
         self.may_open(deadline).map_err(failed)?;
         host::dial_unix(kind, local, remote, deadline).map(UnixConn::of_host)
+    }
+
+    /// The options for a socket without a handshake, once the hook has seen them.
+    fn options_for(
+        &self,
+        network: Network,
+        ip: Option<IpAddr>,
+        address: &str,
+    ) -> Result<SocketOptions, Cause> {
+        let mut options = SocketOptions::default();
+        if let Some(control) = &self.control {
+            let ip = destination(network, ip)?;
+            let name = network.as_str().trim_end_matches(['4', '6']);
+            let family = if ip.is_ipv4() { '4' } else { '6' };
+            control.call(&format!("{name}{family}"), address, &mut options)?;
+        }
+        Ok(options)
     }
 
     /// What opens at once looks at the time and the token once.

@@ -9,7 +9,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use sidestep_stack::call::OpenConnection;
+use sidestep_stack::call::{CallRefused, OpenConnection};
 
 use super::race::{GaveUp, Racer};
 use crate::address::Network;
@@ -232,7 +232,14 @@ impl StackOpening {
         if let Some(stream) = self.stream.take() {
             let _ = stream.abort();
         }
-        Poll::Ready(Err(cause(failure, SysCall::Connect)))
+        // With a kernel our own end is taken by another call.
+        let call = match failure {
+            Failure::Refused(CallRefused::AddressNotOurs | CallRefused::AddressInUse) => {
+                SysCall::Bind
+            }
+            _ => SysCall::Connect,
+        };
+        Poll::Ready(Err(cause(failure, call)))
     }
 }
 

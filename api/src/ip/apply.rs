@@ -1,0 +1,15 @@
+//! What a dialer's or a listen config's options mean to a raw socket.
+//!
+//! They are set right after it is opened, before anybody else has it. What belongs to TCP is left
+//! alone.
+
+use super::IPConn;
+use crate::error::Cause;
+use crate::socket_options::SocketOptions;
+
+impl IPConn {
+    /// Sets what `options` name.
+    pub(crate) fn apply(&self, options: &SocketOptions) -> Result<(), Cause> {
+        self.0.socket.apply(options)
+    }
+}
