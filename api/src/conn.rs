@@ -149,13 +149,19 @@ impl TCPConn {
         stream: Arc<Stream>,
         network: Network,
         local: SocketAddr,
-        remote: TCPAddr,
+        mut remote: TCPAddr,
         shared: Arc<Shared>,
     ) -> Self {
+        // Addresses that mean something else on each interface are shown with ours.
+        if let (true, Some(ip)) = (remote.zone.is_none(), remote.ip) {
+            remote.zone = shared.zone_of(ip);
+        }
+        let mut own = TCPAddr::from(local);
+        own.zone = shared.zone_of(local.ip());
         Self(Arc::new(Inner::Stack(StackConn {
             stream,
             network,
-            local: TCPAddr::from(local),
+            local: own,
             remote,
             linger: Mutex::new(None),
             shared,

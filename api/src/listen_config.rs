@@ -272,7 +272,11 @@ impl ListenConfig {
     fn open_udp(&self, net: &Net, network: Network, local: &UDPAddr) -> Result<UDPConn, OpError> {
         let addr = NetAddr::UDP(local.clone());
         let options = self.options_for(network, local.ip, &addr)?;
-        net.udp_socket(network, local, options.reuse_port)
+        let failed =
+            |cause| OpError::new(Op::Listen, network.as_str(), cause).with_addr(addr.clone());
+        let conn = net.udp_socket(network, local, options.reuse_port)?;
+        conn.apply(&options).map_err(failed)?;
+        Ok(conn)
     }
 
     fn open_ip(

@@ -343,6 +343,9 @@ impl Net {
                 AddrError::new(AddrErrorKind::NoSuitableAddress, &ip.to_string()).into(),
             ));
         }
+        shared
+            .check_zone(&local.zone)
+            .map_err(|error| failed(error.into()))?;
         let bound = address::local(network, local.ip, local.port);
         // What is taken ahead counts as waiting, too, so of a small backlog nothing is.
         let ahead = if backlog > 2 * ACCEPT_AHEAD {

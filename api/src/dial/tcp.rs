@@ -130,6 +130,7 @@ impl TcpRacer {
                 return Ok(How::Host(Box::new(begun)));
             }
         };
+        shared.check_zone(&address.zone)?;
         let local = self.local.as_ref();
         if remote.port == 0 {
             // No listener can have it; the kernel asks the peer, which says the same.
