@@ -371,10 +371,13 @@ impl DatagramChannel {
         }
     }
 
-    /// Packet thread: true once, when the stack should be told that the socket is closed.
+    /// Packet thread: true once, when the stack should be told that the socket is closed. What was
+    /// sent before comes first: if there is some, the close has called for attention again.
     pub(crate) fn take_close(&self) -> bool {
         let mut state = self.state.lock();
-        state.closed && !mem::replace(&mut state.released, true)
+        state.closed
+            && state.departing.entries.is_empty()
+            && !mem::replace(&mut state.released, true)
     }
 
     /// Packet thread: it ends.

@@ -137,6 +137,32 @@ fn an_error_is_told_to_one_call() {
 }
 
 #[test]
+fn what_was_sent_before_close_leaves_before_it() {
+    explore(|| {
+        let (mailbox, bell) = office();
+        let channel = channel(Arc::clone(&mailbox) as _);
+        let sender = Arc::clone(&channel);
+        let sender = thread::spawn(move || {
+            sender.send(departing(None)).unwrap();
+            sender.send(departing(None)).unwrap();
+            sender.close().unwrap();
+        });
+        let mut left = 0;
+        serve(&mailbox, &bell, |_| {
+            channel.attended();
+            left += channel.take_departing().len();
+            if channel.take_close() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        assert_eq!(left, 2);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
 fn close_deadline_and_death_wake_everybody() {
     explore(|| {
         for how in 0..3 {
