@@ -8,12 +8,13 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
-use sidestep::{Conn, Deadline, Net, NetError, OpError, TCPConn, TCPListener, UDPConn};
+use sidestep::{Conn, Deadline, Net, NetError, OpError, TCPConn, TCPListener, UDPConn, future};
+use tokio::runtime::Handle;
 
 /// A blocked call may take so long to be reached.
 pub const SETTLE: Duration = Duration::from_millis(2);
@@ -139,6 +140,27 @@ fn blocked<T>(
         let result = call();
         let _ = tell.send((Instant::now(), result.err()));
     });
+    woken(&told, wake)
+}
+
+/// As [`blocked`], for a call that is a task of `runtime`.
+fn blocked_task<T>(
+    runtime: &Handle,
+    call: impl Future<Output = Result<T, OpError>> + Send + 'static,
+    wake: impl FnOnce() -> Result<Instant, OpError>,
+) -> Result<(Duration, OpError), Box<dyn std::error::Error>> {
+    let (tell, told) = channel::<Returned>();
+    runtime.spawn(async move {
+        let result = call.await;
+        let _ = tell.send((Instant::now(), result.err()));
+    });
+    woken(&told, wake)
+}
+
+fn woken(
+    told: &Receiver<Returned>,
+    wake: impl FnOnce() -> Result<Instant, OpError>,
+) -> Result<(Duration, OpError), Box<dyn std::error::Error>> {
     thread::sleep(SETTLE);
     let woken = wake()?;
     let (returned, error) = told
@@ -155,11 +177,14 @@ fn after_close<T>(
     call: impl FnOnce() -> Result<T, OpError> + Send + 'static,
     close: impl FnOnce() -> Result<(), OpError>,
 ) -> Result<Duration, Box<dyn std::error::Error>> {
-    let (time, error) = blocked(call, || {
+    was_closed(blocked(call, || {
         let now = Instant::now();
         close()?;
         Ok(now)
-    })?;
+    })?)
+}
+
+fn was_closed((time, error): (Duration, OpError)) -> Result<Duration, Box<dyn std::error::Error>> {
     if !error.is_closed() {
         return Err(format!("not closed: {error}").into());
     }
@@ -170,7 +195,10 @@ fn after_deadline<T>(
     at: Instant,
     call: impl FnOnce() -> Result<T, OpError> + Send + 'static,
 ) -> Result<Duration, Box<dyn std::error::Error>> {
-    let (time, error) = blocked(call, || Ok(at))?;
+    timed_out(blocked(call, || Ok(at))?)
+}
+
+fn timed_out((time, error): (Duration, OpError)) -> Result<Duration, Box<dyn std::error::Error>> {
     if !error.timeout() {
         return Err(format!("no timeout: {error}").into());
     }
@@ -370,4 +398,82 @@ pub fn of_place(place: &Place) -> Vec<Measurement> {
         },
     ));
     all
+}
+
+/// What one trial of a task finds out; `wake` says which of the two.
+fn task_trial<T, F>(
+    runtime: &Handle,
+    wake: Wake,
+    set_deadline: impl FnOnce(Deadline) -> Result<(), OpError>,
+    close: impl FnOnce() -> Result<(), OpError>,
+    call: F,
+) -> Result<Duration, Box<dyn std::error::Error>>
+where
+    F: Future<Output = Result<T, OpError>> + Send + 'static,
+{
+    match wake {
+        Wake::Close => was_closed(blocked_task(runtime, call, || {
+            let now = Instant::now();
+            close()?;
+            Ok(now)
+        })?),
+        Wake::Deadline => {
+            let at = Instant::now() + AHEAD * 4;
+            set_deadline(at.into())?;
+            timed_out(blocked_task(runtime, call, || Ok(at))?)
+        }
+    }
+}
+
+/// Everything that can be blocked on a network, as tasks of `runtime`.
+pub fn of_tasks(place: &Place, runtime: &Handle) -> Vec<Measurement> {
+    let mut all = Vec::new();
+    for wake in [Wake::Close, Wake::Deadline] {
+        let name = |what: &str| format!("{} task {what}", place.name);
+        let (here, on) = (place.clone(), runtime.clone());
+        all.push(Measurement::new(name("read"), wake, move || {
+            let (conn, _peer) = here.pair()?;
+            let task = future::TCPConn::from(conn.clone());
+            let call = async move { task.read(&mut [0; 64]).await };
+            let set = |deadline| conn.set_read_deadline(deadline);
+            task_trial(&on, wake, set, || conn.close(), call)
+        }));
+        let (here, on) = (place.clone(), runtime.clone());
+        all.push(Measurement::new(name("write"), wake, move || {
+            let (conn, _peer) = here.pair()?;
+            let task = future::TCPConn::from(conn.clone());
+            let octets = vec![0; TOO_MUCH];
+            let call = async move { task.write(&octets).await };
+            let set = |deadline| conn.set_write_deadline(deadline);
+            task_trial(&on, wake, set, || conn.close(), call)
+        }));
+        let (here, on) = (place.clone(), runtime.clone());
+        all.push(Measurement::new(name("accept"), wake, move || {
+            let listener = here.listen()?;
+            let task = future::TCPListener::from(listener.clone());
+            let call = async move { task.accept().await };
+            let set = |deadline| listener.set_deadline(deadline);
+            task_trial(&on, wake, set, || listener.close(), call)
+        }));
+        let (here, on) = (place.clone(), runtime.clone());
+        all.push(Measurement::new(name("udp read"), wake, move || {
+            let socket = here.socket()?;
+            let task = future::UDPConn::from(socket.clone());
+            let call = async move { task.read_from(&mut [0; 64]).await };
+            let set = |deadline| socket.set_read_deadline(deadline);
+            task_trial(&on, wake, set, || socket.close(), call)
+        }));
+    }
+    all
+}
+
+/// A runtime for [`of_tasks`].
+///
+/// # Errors
+///
+/// No threads are left.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
 }

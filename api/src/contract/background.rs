@@ -38,6 +38,12 @@ impl<T: Send + 'static> Background<T> {
         Ok(Self { what, told })
     }
 
+    /// Work that goes on elsewhere, and tells its result here.
+    #[cfg(feature = "tokio")]
+    pub(super) const fn told(what: &'static str, told: Receiver<T>) -> Self {
+        Self { what, told }
+    }
+
     /// Its result, if it comes within `time`.
     pub(super) fn within(&self, time: Duration) -> Result<T, Breach> {
         self.told.recv_timeout(time).map_err(|error| Breach {

@@ -306,6 +306,19 @@ impl Kit {
         })
     }
 
+    /// The promises of tokio's `AsyncRead` and `AsyncWrite`.
+    #[cfg(feature = "tokio")]
+    pub fn stream_promises() -> impl Iterator<Item = &'static Promise<super::Streams>> {
+        super::streams::PROMISES.iter()
+    }
+
+    /// Tries the promises of tokio's `AsyncRead` and `AsyncWrite`. `make` is called for each of
+    /// them, on this thread, and gives two ends that are connected.
+    #[cfg(feature = "tokio")]
+    pub fn streams(&self, mut make: impl FnMut() -> Result<super::Streams, MakeError>) -> Report {
+        self.run(Self::stream_promises(), |_, _| Ok(Subject::Is(make()?)))
+    }
+
     fn run<S: Send + 'static>(
         &self,
         promises: impl Iterator<Item = &'static Promise<S>>,

@@ -26,6 +26,10 @@
 //! listed in the report as skipped, with the reason. A promise that does not end in time counts as
 //! broken, and its threads are left behind: a connection that cannot be woken cannot be joined.
 //!
+//! Connections for tasks are asked the same: `Tasked` (feature `async`) makes every call a task of a
+//! runtime of your choice, and `Kit::streams` (feature `tokio`) takes anything that is tokio's
+//! `AsyncRead` and `AsyncWrite`.
+//!
 //! What a whole network promises (resets, listeners, datagrams, dialling) is asked with a pair of
 //! networks that reach each other, [`Nets`].
 
@@ -41,6 +45,10 @@ mod listening;
 mod nets;
 mod report;
 mod say;
+#[cfg(feature = "tokio")]
+mod streams;
+#[cfg(feature = "async")]
+mod tasks;
 mod tcp;
 mod udp;
 
@@ -48,6 +56,10 @@ pub use disturb::Disturbance;
 pub use kit::{Ability, HalfClose, Kit, Pair, Promise};
 pub use nets::Nets;
 pub use report::{Breach, Outcome, Report};
+#[cfg(feature = "tokio")]
+pub use streams::Streams;
+#[cfg(feature = "async")]
+pub use tasks::{Call, Spawner, Task, TaskConn, Tasked};
 
 /// Whatever making a pair may fail with.
 pub type MakeError = Box<dyn std::error::Error + Send + Sync>;

@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use sidestep_tests::latency::{Measurement, Place, Wake, of_place};
+use sidestep_tests::latency::{Measurement, Place, Wake, of_place, of_tasks, runtime};
 use sidestep_tools::namespace::enter_own_network;
 
 fn main() -> ExitCode {
@@ -18,10 +18,20 @@ fn main() -> ExitCode {
         .unwrap_or(200);
     // First thing: without the right of root it works only while there is one thread.
     let namespace = enter_own_network();
-    let mut all = of_place(&Place::stack());
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            println!("FAILED: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let stack = Place::stack();
+    let mut all = of_place(&stack);
+    all.extend(of_tasks(&stack, runtime.handle()));
     let _deaf = match namespace.map(|_| Place::kernel()) {
         Ok(Ok((place, deaf))) => {
             all.extend(of_place(&place));
+            all.extend(of_tasks(&place, runtime.handle()));
             Some(deaf)
         }
         Ok(Err(error)) => {

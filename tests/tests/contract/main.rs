@@ -12,4 +12,5 @@ mod blocking;
 mod broken;
 mod measured;
 mod runs;
+mod tasks;
 mod worlds;
