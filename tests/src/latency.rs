@@ -13,7 +13,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, bind, getsockname, listen, socket};
-use sidestep::{Conn, Deadline, Net, NetError, OpError, TCPConn, TCPListener, UDPConn, future};
+use sidestep::{
+    Conn, Deadline, Net, NetError, OpError, TCPConn, TCPListener, UDPConn, UnixAddr, future,
+};
 use tokio::runtime::Handle;
 
 /// A blocked call may take so long to be reached.
@@ -338,6 +340,18 @@ fn of_pairs<C: Conn + Clone + 'static>(
             after_deadline(at, call)
         }),
     ]
+}
+
+/// Everything that can be blocked on a pipe and on Unix sockets.
+pub fn of_local() -> Vec<Measurement> {
+    let mut all = of_pairs("pipe", || Ok(sidestep::pipe()));
+    all.extend(of_pairs("unix", || {
+        let host = Net::host();
+        let listener = host.listen_unix("unix", &UnixAddr::stream(""))?;
+        let dialled = host.dial_unix("unix", None, listener.addr())?;
+        Ok((dialled, listener.accept_unix()?))
+    }));
+    all
 }
 
 /// Everything that can be blocked on a network.

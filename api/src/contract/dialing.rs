@@ -7,6 +7,7 @@ use super::kit::{Ability, Bench, Promise};
 use super::nets::Nets;
 use super::say::{Step, breach, equal, errno, fails, holds, timed_out, took, works};
 use crate::error::{Cause, Errno, NetError, Op};
+use crate::{CancelToken, Dialer};
 
 /// See the module.
 pub(super) const PROMISES: &[Promise<Nets>] = &[
@@ -30,6 +31,13 @@ pub(super) const PROMISES: &[Promise<Nets>] = &[
         text: "After a dial that timed out, the stack has no record of it.",
         needs: &[Ability::SilentAddress, Ability::Counters],
         check: abandoned_dial_leaves_nothing,
+    },
+    Promise {
+        name: "cancelled_dial_says_so",
+        source: "point 16",
+        text: "A token that is cancelled wakes a dial, and fails one that begins later, with Canceled.",
+        needs: &[Ability::SilentAddress],
+        check: cancelled_dial_says_so,
     },
     Promise {
         name: "no_time_fails_at_once",
@@ -126,6 +134,27 @@ fn abandoned_dial_leaves_nothing(nets: &Nets, bench: &Bench) -> Step {
         std::thread::sleep(Duration::from_millis(1));
     }
     breach("no record of the dial", "one")
+}
+
+fn cancelled_dial_says_so(nets: &Nets, bench: &Bench) -> Step {
+    let silent = nets.silent_at(9)?;
+    let token = CancelToken::new();
+    let dialer = Dialer::new().on(&nets.client).cancel(&token);
+    let text = format!("dial tcp {silent}: operation was canceled");
+    let (waiting, address) = (dialer.clone(), silent.clone());
+    let dial = Background::begin("a dial with a token", move || waiting.dial("tcp", &address))?;
+    std::thread::sleep(bench.moment);
+    holds("a dial to silence to wait", dial.now().is_none())?;
+    token.cancel();
+    let error = fails("a dial", "canceled", dial.within(bench.late)?)?;
+    equal("its cause", error.err(), &Cause::Canceled)?;
+    equal("its text", &error.to_string(), &text)?;
+    let error = fails(
+        "a dial with a token that was used",
+        "canceled",
+        dialer.dial("tcp", &silent),
+    )?;
+    equal("its cause", error.err(), &Cause::Canceled)
 }
 
 fn no_time_fails_at_once(nets: &Nets, bench: &Bench) -> Step {

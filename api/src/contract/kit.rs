@@ -56,15 +56,21 @@ pub trait HalfClose: Conn {
     fn close_read(&self) -> Result<(), OpError>;
 }
 
-impl HalfClose for crate::TCPConn {
-    fn close_write(&self) -> Result<(), OpError> {
-        Self::close_write(self)
-    }
+macro_rules! half_close {
+    ($($type:ty),*) => {$(
+        impl HalfClose for $type {
+            fn close_write(&self) -> Result<(), OpError> {
+                Self::close_write(self)
+            }
 
-    fn close_read(&self) -> Result<(), OpError> {
-        Self::close_read(self)
-    }
+            fn close_read(&self) -> Result<(), OpError> {
+                Self::close_read(self)
+            }
+        }
+    )*};
 }
+
+half_close!(crate::TCPConn, crate::UnixConn);
 
 /// Two ends of one connection, and what to do when they are no longer needed.
 pub struct Pair {

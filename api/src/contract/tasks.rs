@@ -114,46 +114,67 @@ pub trait TaskConn: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-impl TaskConn for crate::future::TCPConn {
-    fn read<'a>(&'a self, octets: &'a mut [u8]) -> Call<'a, usize> {
-        Box::pin(Self::read(self, octets))
-    }
+/// What does not wait for the network is asked of the blocking connection within.
+macro_rules! task_conn {
+    ($($type:ty, $blocking:ty { $($halves:item)* })*) => {$(
+        impl TaskConn for $type {
+            fn read<'a>(&'a self, octets: &'a mut [u8]) -> Call<'a, usize> {
+                Box::pin(Self::read(self, octets))
+            }
 
-    fn write<'a>(&'a self, octets: &'a [u8]) -> Call<'a, usize> {
-        Box::pin(Self::write(self, octets))
-    }
+            fn write<'a>(&'a self, octets: &'a [u8]) -> Call<'a, usize> {
+                Box::pin(Self::write(self, octets))
+            }
 
-    fn close(&self) -> Result<(), OpError> {
-        Self::close(self)
-    }
+            fn close(&self) -> Result<(), OpError> {
+                Self::close(self)
+            }
 
-    fn local_addr(&self) -> NetAddr {
-        NetAddr::TCP(Self::local_addr(self).clone())
-    }
+            fn local_addr(&self) -> NetAddr {
+                Conn::local_addr(AsRef::<$blocking>::as_ref(self))
+            }
 
-    fn remote_addr(&self) -> Option<NetAddr> {
-        Some(NetAddr::TCP(Self::remote_addr(self).clone()))
-    }
+            fn remote_addr(&self) -> Option<NetAddr> {
+                Conn::remote_addr(AsRef::<$blocking>::as_ref(self))
+            }
 
-    fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
-        Self::set_deadline(self, deadline)
-    }
+            fn set_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+                AsRef::<$blocking>::as_ref(self).set_deadline(deadline)
+            }
 
-    fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
-        Self::set_read_deadline(self, deadline)
-    }
+            fn set_read_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+                AsRef::<$blocking>::as_ref(self).set_read_deadline(deadline)
+            }
 
-    fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
-        Self::set_write_deadline(self, deadline)
-    }
+            fn set_write_deadline(&self, deadline: Deadline) -> Result<(), OpError> {
+                AsRef::<$blocking>::as_ref(self).set_write_deadline(deadline)
+            }
 
-    fn close_write(&self) -> Result<(), OpError> {
-        Self::close_write(self)
-    }
+            $($halves)*
+        }
+    )*};
+}
 
-    fn close_read(&self) -> Result<(), OpError> {
-        Self::close_read(self)
+task_conn! {
+    crate::future::TCPConn, crate::TCPConn {
+        fn close_write(&self) -> Result<(), OpError> {
+            Self::close_write(self)
+        }
+
+        fn close_read(&self) -> Result<(), OpError> {
+            Self::close_read(self)
+        }
     }
+    crate::future::UnixConn, crate::UnixConn {
+        fn close_write(&self) -> Result<(), OpError> {
+            Self::close_write(self)
+        }
+
+        fn close_read(&self) -> Result<(), OpError> {
+            AsRef::<crate::UnixConn>::as_ref(self).close_read()
+        }
+    }
+    crate::future::PipeConn, crate::PipeConn {}
 }
 
 /// A connection for tasks as a [`Conn`]: each call that may wait is a task.

@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use sidestep_tests::latency::{Measurement, Place, Wake, of_place, of_tasks, runtime};
+use sidestep_tests::latency::{Measurement, Place, Wake, of_local, of_place, of_tasks, runtime};
 use sidestep_tools::namespace::enter_own_network;
 
 fn main() -> ExitCode {
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     let stack = Place::stack();
     let mut all = of_place(&stack);
     all.extend(of_tasks(&stack, runtime.handle()));
+    all.extend(of_local());
     let _deaf = match namespace.map(|_| Place::kernel()) {
         Ok(Ok((place, deaf))) => {
             all.extend(of_place(&place));

@@ -1,12 +1,12 @@
 //! The blocking kit on every transport.
 
-use sidestep::contract::{Ability, Kit, Nets, Report};
+use sidestep::contract::{Ability, Kit, Nets, Pair, Report};
 use sidestep_tests::namespace_net::in_own_network;
 
 use crate::runs::{Run, repeat};
 use crate::worlds::{
-    SERVER_V4, SERVER_V6, kernel, kit_in_memory, kit_on_kernel, kit_on_lossy_link, lossy, perfect,
-    tcp_pair, wire,
+    SERVER_V4, SERVER_V6, disturbed, kernel, kit_in_memory, kit_on_kernel, kit_on_lossy_link,
+    kit_on_pipe, lossy, perfect, tcp_pair, unix_ends, wire,
 };
 
 /// Everything that is promised of two networks.
@@ -15,6 +15,26 @@ fn all_of(kit: &Kit, nets: &Nets, host: &str, run: Run) -> Report {
         .and(kit.tcp(nets))
         .and(kit.udp(nets))
         .and(kit.dialing(nets))
+}
+
+#[test]
+fn pipe() {
+    repeat("a pipe", |run| {
+        kit_on_pipe().conn(|| {
+            let (here, there) = sidestep::pipe();
+            Ok(disturbed(Pair::new(here, there), run))
+        })
+    });
+}
+
+#[test]
+fn unix_sockets() {
+    repeat("Unix sockets", |run| {
+        Kit::new().conn(|| {
+            let (here, there) = unix_ends()?;
+            Ok(disturbed(Pair::with_half_close(here, there), run))
+        })
+    });
 }
 
 #[test]

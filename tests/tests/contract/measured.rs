@@ -3,7 +3,7 @@
 //! Other tests share the machine, so the best of a few trials counts: it fails if the wake-up is
 //! missing or slow by design. `contract_latency` measures the rest on an idle machine.
 
-use sidestep_tests::latency::{Measurement, Place, of_place, of_tasks, runtime};
+use sidestep_tests::latency::{Measurement, Place, of_local, of_place, of_tasks, runtime};
 use sidestep_tests::namespace_net::in_own_network;
 
 const TRIALS: usize = 8;
@@ -28,6 +28,11 @@ fn calls_on_the_stack_wake_in_time() {
     in_time(of_place(&place));
     let runtime = runtime().expect("threads are left");
     in_time(of_tasks(&place, runtime.handle()));
+}
+
+#[test]
+fn calls_on_pipes_and_unix_sockets_wake_in_time() {
+    in_time(of_local());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use sidestep_tests::namespace_net::in_own_network;
 use crate::runs::{Run, repeat};
 use crate::worlds::{
     SERVER_V4, SERVER_V6, disturbed, kernel, kit_in_memory, kit_on_kernel, kit_on_lossy_link,
-    lossy, perfect,
+    kit_on_pipe, lossy, perfect, unix_ends,
 };
 
 /// One runtime for all tests. Its threads have no namespace of their own and need none: sockets are
@@ -51,6 +51,43 @@ fn all_of(kit: &Kit, nets: &Nets, host: &str, run: Run) -> Report {
         let (here, there) = (future::TCPConn::from(here), future::TCPConn::from(there));
         Ok(Streams::new(here, there, &spawner))
     }))
+}
+
+#[test]
+fn tokio_on_a_pipe() {
+    let spawner = spawner();
+    repeat("tokio on a pipe", |run| {
+        let tasked = kit_on_pipe().conn(|| {
+            let (here, there) = sidestep::pipe();
+            let tasked = |conn| Tasked::new(future::PipeConn::from(conn), &spawner);
+            Ok(disturbed(Pair::new(tasked(here), tasked(there)), run))
+        });
+        tasked.and(kit_on_pipe().streams(|| {
+            let (here, there) = sidestep::pipe();
+            let (here, there) = (future::PipeConn::from(here), future::PipeConn::from(there));
+            Ok(Streams::new(here, there, &spawner))
+        }))
+    });
+}
+
+#[test]
+fn tokio_on_unix_sockets() {
+    let spawner = spawner();
+    repeat("tokio on Unix sockets", |run| {
+        let tasked = Kit::new().conn(|| {
+            let (here, there) = unix_ends()?;
+            let tasked = |conn| Tasked::new(future::UnixConn::from(conn), &spawner);
+            Ok(disturbed(
+                Pair::with_half_close(tasked(here), tasked(there)),
+                run,
+            ))
+        });
+        tasked.and(Kit::new().streams(|| {
+            let (here, there) = unix_ends()?;
+            let (here, there) = (future::UnixConn::from(here), future::UnixConn::from(there));
+            Ok(Streams::new(here, there, &spawner))
+        }))
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sidestep::contract::{Ability, Kit, MakeError, Nets, Pair};
 use sidestep::device::memory::{MemoryDevice, MemoryOptions, Offload, cable};
-use sidestep::{Config, Net, ResolverSettings};
+use sidestep::{Config, Net, ResolverSettings, UnixAddr, UnixConn};
 use sidestep_tests::lossy_device::{Habits, LossyDevice};
 
 use crate::runs::{Run, Scheduler};
@@ -95,6 +95,33 @@ pub(crate) fn kit_on_kernel() -> Kit {
             Ability::Counters,
             "the kernel's tables are not ours to read",
         )
+}
+
+/// As Go's `net.Pipe`.
+pub(crate) fn kit_on_pipe() -> Kit {
+    Kit::new()
+        .lacks(
+            Ability::Buffer,
+            "a pipe keeps nothing: a write waits for a read",
+        )
+        .lacks(
+            Ability::ZeroOctets,
+            "as in Go, no octets wait for the other end like any others",
+        )
+        .lacks(
+            Ability::SecondCloseFails,
+            "as in Go, closing an end of a pipe twice succeeds",
+        )
+        .lacks(Ability::HalfClose, "an end of a pipe is closed as a whole")
+        .lacks(Ability::UnreadResets, "a pipe has no reset")
+}
+
+/// Two ends of a connection of Unix sockets, at an abstract name of the kernel's choice.
+pub(crate) fn unix_ends() -> Result<(UnixConn, UnixConn), MakeError> {
+    let host = Net::host();
+    let listener = host.listen_unix("unix", &UnixAddr::stream(""))?;
+    let dialled = host.dial_unix("unix", None, listener.addr())?;
+    Ok((dialled, listener.accept_unix()?))
 }
 
 /// Two ends of a TCP connection between `nets`, disturbed if the run is.
