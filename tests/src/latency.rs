@@ -298,19 +298,20 @@ impl Deaf {
     }
 }
 
-/// Every blocked call of a stream whose pairs `make` makes.
+/// Every blocked call of a stream whose pairs `make` makes; a write of `blocking_octets` blocks.
 fn of_pairs<C: Conn + Clone + 'static>(
     name: &str,
+    blocking_octets: usize,
     make: impl Fn() -> Result<(C, C), Box<dyn std::error::Error>> + Clone + 'static,
 ) -> Vec<Measurement> {
     let read = |conn: &C| {
         let conn = conn.clone();
         move || conn.read(&mut [0; 64])
     };
-    let write = |conn: &C| {
+    let write = move |conn: &C| {
         let conn = conn.clone();
         // Allocated before the call is blocked, and never touched.
-        let octets = vec![0; TOO_MUCH];
+        let octets = vec![0; blocking_octets];
         move || conn.write(&octets)
     };
     let makes = [make.clone(), make.clone(), make.clone(), make];
@@ -344,8 +345,8 @@ fn of_pairs<C: Conn + Clone + 'static>(
 
 /// Everything that can be blocked on a pipe and on Unix sockets.
 pub fn of_local() -> Vec<Measurement> {
-    let mut all = of_pairs("pipe", || Ok(sidestep::pipe()));
-    all.extend(of_pairs("unix", || {
+    let mut all = of_pairs("pipe", 64, || Ok(sidestep::pipe()));
+    all.extend(of_pairs("unix", TOO_MUCH, || {
         let host = Net::host();
         let listener = host.listen_unix("unix", &UnixAddr::stream(""))?;
         let dialled = host.dial_unix("unix", None, listener.addr())?;
@@ -358,7 +359,7 @@ pub fn of_local() -> Vec<Measurement> {
 pub fn of_place(place: &Place) -> Vec<Measurement> {
     let pairs = place.clone();
     let name = place.name;
-    let mut all = of_pairs(&format!("{name} tcp"), move || pairs.pair());
+    let mut all = of_pairs(&format!("{name} tcp"), TOO_MUCH, move || pairs.pair());
     let here = || place.clone();
     let (one, two, three, four, five) = (here(), here(), here(), here(), here());
     all.push(Measurement::new(

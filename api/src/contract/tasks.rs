@@ -209,7 +209,8 @@ impl<C: TaskConn> Tasked<C> {
 
 impl<C: TaskConn> Conn for Tasked<C> {
     fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
-        let (conn, len) = (Arc::clone(&self.conn), octets.len());
+        // A task owns what it reads into; more at once would only be zeroed in vain.
+        let (conn, len) = (Arc::clone(&self.conn), octets.len().min(64 * 1024));
         let got = self.wait(Op::Read, async move {
             let mut octets = vec![0; len];
             let len = conn.read(&mut octets).await?;

@@ -227,7 +227,10 @@ impl<A: Clone + Into<NetAddr>> End<A> {
     fn shutdown(&self, how: Shutdown) -> Result<(), OpError> {
         self.socket
             .at_once(SysCall::Shutdown, |fd| shutdown(fd, how))
-            .map_err(|cause| self.failed(Op::Close, cause))
+            .map_err(|cause| self.failed(Op::Close, cause))?;
+        // A write that waits on a Unix socket whose buffer is full hears nothing of it otherwise.
+        self.socket.look_again();
+        Ok(())
     }
 
     /// Sets both deadlines.

@@ -223,6 +223,13 @@ impl Socket {
         Ok(())
     }
 
+    /// Has all who wait try again: something has changed of which the kernel does not tell them.
+    pub(super) fn look_again(&self) {
+        self.wake_all(&mut self.state.lock());
+        #[cfg(feature = "async")]
+        self.tasks.wake_all();
+    }
+
     fn wake_all(&self, state: &mut State) {
         if state.waiters > 0
             && let Some(bell) = self.bell.get()
