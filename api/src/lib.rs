@@ -35,7 +35,13 @@
 //! The free functions [`dial`](fn@dial), [`listen`](fn@listen) and their kin use the network that
 //! the thread has entered with [`Net::enter`], else the one that [`Net::install`] has installed.
 
-#[cfg(feature = "ureq")]
+#[cfg(any(
+    feature = "axum",
+    feature = "hyper",
+    feature = "quinn",
+    feature = "tonic",
+    feature = "ureq"
+))]
 pub mod adapter;
 pub mod address;
 pub mod any_conn;

@@ -194,6 +194,18 @@ fn find(program: &str) -> io::Result<PathBuf> {
         })
 }
 
+/// Runs a future to its end on a tokio runtime of this thread.
+///
+/// # Errors
+///
+/// What the future says, or there is no runtime.
+pub fn block_on<T>(future: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
+}
+
 /// Fails unless `seen` is `expected`.
 ///
 /// # Errors
