@@ -223,7 +223,7 @@ limits! {
     dns_stream_idle_ms = 2_000, 0..=120_000, "RFC 7766 §6.2.3";
     /// The most answers that a cache of names may be set to.
     dns_cache_entries_max = 65_536, 0..=16_777_216, "design §6";
-    /// The most octets that a cache of names may be set to.
+    /// The most octets that all caches of names may hold together.
     dns_cache_octets_max = 16_777_216, 0..=1_073_741_824, "design §6";
 }
 

@@ -36,7 +36,7 @@ fn has(cache: &mut Cache, now: u64, text: &str) -> bool {
 }
 
 #[test]
-fn rfc2181_08_an_answer_is_kept_until_its_ttl_ends_and_not_at_that_moment() {
+fn an_answer_is_kept_until_its_ttl_ends_and_not_at_that_moment() {
     let mut cache = cache(CacheSettings::default());
     cache.found(
         Instant::from_secs(10),
@@ -124,7 +124,7 @@ fn no_entries_at_all_keep_nothing() {
 }
 
 #[test]
-fn rfc2308_05_a_denied_name_is_denied_for_all_types_and_a_denied_type_for_that_alone() {
+fn a_denied_name_is_denied_for_all_types_and_a_denied_type_for_that_alone() {
     let denied = |about| Denied {
         about,
         record_type: RecordType::MX,
