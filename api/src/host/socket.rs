@@ -39,7 +39,7 @@ pub(crate) struct Socket {
     turn: Condvar,
     /// Those who wait without a thread.
     #[cfg(feature = "async")]
-    tasks: tasks::Tasks,
+    tasks: Box<tasks::Tasks>,
 }
 
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl Socket {
             }),
             turn: Condvar::new(),
             #[cfg(feature = "async")]
-            tasks: tasks::Tasks::default(),
+            tasks: Box::default(),
         }
     }
 

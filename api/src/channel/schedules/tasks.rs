@@ -210,6 +210,35 @@ fn a_write_that_is_dropped_half_done_lets_the_next_one_go_on_behind_it() {
     });
 }
 
+/// The queue was drained while the first one had the turn, so nothing but the end of the turn can
+/// wake the next one.
+#[test]
+fn the_end_of_a_turn_wakes_whoever_waits_for_it() {
+    explore(|| {
+        let (mailbox, _bell) = office();
+        let stream = stream(mailbox);
+        let (mut seat, mut writing) = (Seat::Standing, Writing::default());
+        let text = Text::Borrowed(&[b'a'; 20]);
+        let first = poll_once(|cx| stream.poll_write(cx, &mut seat, &mut writing, text));
+        assert!(first.is_pending());
+        flush(&stream, 100, &mut Vec::new());
+        let writers: Vec<_> = (0..2)
+            .map(|kind| {
+                let stream = Arc::clone(&stream);
+                thread::spawn(move || match kind {
+                    0 => assert_eq!(stream.write(b"bb"), Ok(2)),
+                    _ => assert_eq!(write(&stream, b"bb"), (2, Ok(()))),
+                })
+            })
+            .collect();
+        stream.end_writing(&mut writing);
+        stream.leave(Which::Write, &mut seat);
+        for writer in writers {
+            writer.join().unwrap();
+        }
+    });
+}
+
 #[test]
 fn a_reader_that_is_dropped_takes_nobodys_wake_up_along() {
     explore(|| {
