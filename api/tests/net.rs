@@ -83,7 +83,7 @@ fn errors_have_the_texts_of_go() {
     );
     assert_eq!(
         listen("udp", ":0"),
-        "listen udp: address :0: unexpected address type"
+        "listen udp :0: address :0: unexpected address type"
     );
     assert_eq!(
         net.dial_udp("tcp", None, &"192.0.2.2:1".parse().unwrap())
