@@ -12,6 +12,7 @@ mod watch;
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use crate::channel::ticket;
 use crate::conn_io::cause;
 use crate::deadline::Deadline;
 use crate::driver::request::Request;
-use crate::error::{Op, OpError, SysCall};
+use crate::error::{Cause, Op, OpError, SysCall};
 use crate::host::HostStream;
 use crate::net::Shared;
 use crate::socket_options::KeepAliveConfig;
@@ -375,6 +376,27 @@ impl TCPConn {
         match &*self.0 {
             Inner::Stack(conn) => &conn.remote,
             Inner::Host(conn) => conn.remote_addr(),
+        }
+    }
+
+    /// A descriptor of the same connection for other programs: it lives on after `close`. It does not
+    /// block, and deadlines do not hold for it.
+    ///
+    /// # Errors
+    ///
+    /// With op `file`: it is closed; [`Cause::NotSupported`] for one of the userspace stack, which
+    /// has no descriptor.
+    #[doc(alias = "File")]
+    pub fn file(&self) -> Result<OwnedFd, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => {
+                Err(
+                    OpError::new(Op::File, conn.network.as_str(), Cause::NotSupported)
+                        .with_source(NetAddr::TCP(conn.local.clone()))
+                        .with_addr(NetAddr::TCP(conn.remote.clone())),
+                )
+            }
+            Inner::Host(conn) => conn.file(),
         }
     }
 

@@ -35,9 +35,9 @@ use crate::unix::{UnixConn, UnixListener};
 #[doc(alias = "FileConn")]
 pub fn conn_from_fd(descriptor: OwnedFd) -> Result<AnyConn, OpError> {
     match host::open_descriptor(descriptor).map_err(failed)? {
-        Opened::TCP(socket) => Ok(TCPConn::of_host(socket).into()),
-        Opened::UDP(socket) => Ok(UDPConn::of_host(socket).into()),
-        Opened::IP(_) => Err(failed(Cause::Errno(Errno::EPROTONOSUPPORT))),
+        Opened::Stream(socket) => Ok(TCPConn::of_host(socket).into()),
+        Opened::Datagram(socket) => Ok(UDPConn::of_host(socket).into()),
+        Opened::Raw(_) => Err(failed(Cause::Errno(Errno::EPROTONOSUPPORT))),
         Opened::Unix(socket) => Ok(UnixConn::of_host(socket).into()),
     }
 }
@@ -51,7 +51,7 @@ pub fn conn_from_fd(descriptor: OwnedFd) -> Result<AnyConn, OpError> {
 #[doc(alias = "FileListener")]
 pub fn listener_from_fd(descriptor: OwnedFd) -> Result<AnyListener, OpError> {
     match host::open_listener_descriptor(descriptor).map_err(failed)? {
-        OpenedListener::TCP(listener) => Ok(AnyListener::TCP(TCPListener::of_host(listener))),
+        OpenedListener::Stream(listener) => Ok(AnyListener::TCP(TCPListener::of_host(listener))),
         OpenedListener::Unix(listener) => Ok(AnyListener::Unix(UnixListener::of_host(listener))),
     }
 }
@@ -64,10 +64,10 @@ pub fn listener_from_fd(descriptor: OwnedFd) -> Result<AnyListener, OpError> {
 #[doc(alias = "FilePacketConn")]
 pub fn packet_conn_from_fd(descriptor: OwnedFd) -> Result<AnyPacketConn, OpError> {
     match host::open_descriptor(descriptor).map_err(failed)? {
-        Opened::UDP(socket) => Ok(AnyPacketConn::UDP(UDPConn::of_host(socket))),
-        Opened::IP(_) => Err(failed(Cause::Errno(Errno::EPROTONOSUPPORT))),
+        Opened::Datagram(socket) => Ok(AnyPacketConn::UDP(UDPConn::of_host(socket))),
+        Opened::Raw(_) => Err(failed(Cause::Errno(Errno::EPROTONOSUPPORT))),
         Opened::Unix(socket) => Ok(AnyPacketConn::Unix(UnixConn::of_host(socket))),
-        Opened::TCP(_) => Err(failed(Cause::Errno(Errno::EINVAL))),
+        Opened::Stream(_) => Err(failed(Cause::Errno(Errno::EINVAL))),
     }
 }
 

@@ -8,6 +8,7 @@ mod poll;
 
 use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use sidestep_stack::call::{Families, Listen, Local};
@@ -65,7 +66,7 @@ pub struct TCPListener(Arc<Inner>);
 #[derive(Debug)]
 enum Inner {
     Stack(StackListener),
-    Host(HostListener),
+    Host(Box<HostListener>),
 }
 
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl StackListener {
 impl TCPListener {
     /// A listener of the host's kernel.
     pub(crate) fn of_host(listener: HostListener) -> Self {
-        Self(Arc::new(Inner::Host(listener)))
+        Self(Arc::new(Inner::Host(Box::new(listener))))
     }
 
     /// The next connection, waited for until the deadline.
@@ -178,6 +179,26 @@ impl TCPListener {
                 Ok(())
             }
             Inner::Host(listener) => listener.close(),
+        }
+    }
+
+    /// A descriptor of the same listener for other programs: it lives on after `close`. It does not
+    /// block, and deadlines do not hold for it.
+    ///
+    /// # Errors
+    ///
+    /// With op `file`: it is closed; [`Cause::NotSupported`] for one of the userspace stack, which
+    /// has no descriptor.
+    #[doc(alias = "File")]
+    pub fn file(&self) -> Result<OwnedFd, OpError> {
+        match &*self.0 {
+            Inner::Stack(listener) => {
+                Err(
+                    OpError::new(Op::File, listener.network.as_str(), Cause::NotSupported)
+                        .with_addr(NetAddr::TCP(listener.local.clone())),
+                )
+            }
+            Inner::Host(listener) => listener.file(),
         }
     }
 

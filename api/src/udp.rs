@@ -9,6 +9,7 @@ mod multicast;
 mod poll;
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use sidestep_stack::call::{Families, Local, OpenSocket, ReusePort};
@@ -181,6 +182,21 @@ impl UDPConn {
         match &*self.0 {
             Inner::Stack(conn) => conn.remote.as_ref(),
             Inner::Host(conn) => conn.remote_addr(),
+        }
+    }
+
+    /// A descriptor of the same socket for other programs: it lives on after `close`. It does not
+    /// block, and deadlines do not hold for it.
+    ///
+    /// # Errors
+    ///
+    /// With op `file`: it is closed; [`Cause::NotSupported`] for one of the userspace stack, which
+    /// has no descriptor.
+    #[doc(alias = "File")]
+    pub fn file(&self) -> Result<OwnedFd, OpError> {
+        match &*self.0 {
+            Inner::Stack(conn) => Err(conn.socket.failed(Op::File, Cause::NotSupported)),
+            Inner::Host(conn) => conn.file(),
         }
     }
 

@@ -23,16 +23,16 @@ use crate::error::{Cause, Errno, SysCall};
 /// A socket that octets or messages can be exchanged with.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    TCP(HostStream),
-    UDP(HostSocket),
-    IP(HostRaw),
+    Stream(HostStream),
+    Datagram(HostSocket),
+    Raw(HostRaw),
     Unix(HostUnix),
 }
 
 /// A socket that connections can be accepted from.
 #[derive(Debug)]
 pub(crate) enum OpenedListener {
-    TCP(HostListener),
+    Stream(HostListener),
     Unix(HostUnixListener),
 }
 
@@ -41,20 +41,20 @@ pub(crate) fn open_descriptor(descriptor: OwnedFd) -> Result<Opened, Cause> {
     match network_of(&descriptor)? {
         network @ Network::TCP(_) => {
             let peer = options::peer(&descriptor);
-            HostStream::open(Socket::new(descriptor), network, peer).map(Opened::TCP)
+            HostStream::open(Socket::new(descriptor), network, peer).map(Opened::Stream)
         }
         network @ Network::UDP(_) => {
             let peer = options::peer(&descriptor).map(options::udp_addr);
             let local = options::udp_addr(options::local(&descriptor)?);
             let socket = Socket::new(descriptor);
             let carries = Carries::Messages;
-            Ok(Opened::UDP(HostSocket::new(
+            Ok(Opened::Datagram(HostSocket::new(
                 socket, network, carries, local, peer,
             )))
         }
         network @ Network::IP(..) => {
             let peer = options::peer(&descriptor).map(raw::ip_addr);
-            raw::of_descriptor(descriptor, network, peer).map(Opened::IP)
+            raw::of_descriptor(descriptor, network, peer).map(Opened::Raw)
         }
         Network::Unix(kind) => {
             let peer = getpeername(&descriptor).ok().flatten();
@@ -70,7 +70,7 @@ pub(crate) fn open_listener_descriptor(descriptor: OwnedFd) -> Result<OpenedList
         network @ Network::TCP(_) => {
             let local = options::tcp_addr(options::local(&descriptor)?);
             let socket = Socket::new(descriptor);
-            Ok(OpenedListener::TCP(HostListener::new(
+            Ok(OpenedListener::Stream(HostListener::new(
                 socket, network, local,
             )))
         }
