@@ -5,7 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::address::{Network, Purpose, TCPAddr, Target, UDPAddr};
+use sidestep_stack::wire::protocol::Protocol;
+
+use crate::address::{IPAddr, Network, Purpose, TCPAddr, Target, UDPAddr};
 use crate::deadline::Deadline;
 use crate::device::own_network::in_own_network;
 use crate::error::{Cause, Errno, NetError, Op, OpError};
@@ -531,4 +533,110 @@ fn addresses_of_one_family_do_not_fit_the_other() {
         address(Family::V6Only, "192.0.2.1"),
         Err("address 192.0.2.1: non-IPv6 address".into())
     );
+}
+
+/// Experimentation and testing (RFC 3692): the kernel has no ideas of its own about it.
+const EXPERIMENT: Protocol = Protocol(253);
+
+fn ip_addr(text: &str) -> IPAddr {
+    text.parse().expect("a literal")
+}
+
+#[test]
+fn raw_sockets_keep_the_header_in_read_and_strip_it_in_read_from() {
+    in_own_network(|| {
+        let server =
+            listen_ip(network("ip4:253"), EXPERIMENT, &ip_addr("127.0.0.1")).expect("we may");
+        let local = ip_addr("127.0.0.2");
+        let remote = server.local_addr().clone();
+        let client =
+            dial_ip(network("ip4:253"), EXPERIMENT, Some(&local), &remote).expect("we may");
+        assert_eq!(
+            (client.local_addr(), client.remote_addr()),
+            (&local, Some(&remote))
+        );
+        server.set_deadline(PATIENCE).expect("it is open");
+        client.set_deadline(PATIENCE).expect("it is open");
+        let mut octets = [0; 64];
+
+        client.write(b"hello").expect("there is a route");
+        let (len, from) = server.read_from(&mut octets).expect("it arrives");
+        assert_eq!((&octets[..len], &from), (&b"hello"[..], &local));
+
+        client.write(b"hello").expect("there is a route");
+        let len = server.read(&mut octets).expect("it arrives");
+        assert_eq!((len, octets[0], &octets[20..25]), (25, 0x45, &b"hello"[..]));
+
+        server.write_to(b"back", &from).expect("there is a route");
+        let len = client.read(&mut octets).expect("it arrives");
+        assert_eq!(&octets[20..len], b"back");
+        assert_eq!(
+            cause(client.write_to(b"x", &remote)),
+            Cause::WriteToConnected
+        );
+        assert_eq!(
+            server.write(b"x").expect_err("no peer").to_string(),
+            "write ip4 127.0.0.1: write: destination address required"
+        );
+    });
+}
+
+#[test]
+fn raw_sockets_of_ipv6_never_show_a_header() {
+    in_own_network(|| {
+        let server = listen_ip(network("ip6:253"), EXPERIMENT, &ip_addr("::1")).expect("we may");
+        let client =
+            dial_ip(network("ip6:253"), EXPERIMENT, None, server.local_addr()).expect("we may");
+        server.set_deadline(PATIENCE).expect("it is open");
+        let mut octets = [0; 64];
+        for _ in 0..2 {
+            client.write(b"hello").expect("there is a route");
+        }
+        assert_eq!(server.read(&mut octets).ok(), Some(5));
+        let (len, from) = server.read_from(&mut octets).expect("it arrives");
+        assert_eq!((&octets[..len], from), (&b"hello"[..], ip_addr("::1")));
+    });
+}
+
+#[test]
+fn raw_sockets_need_a_right() {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    thread::spawn(|| {
+        let mut rights = capabilities(None).expect("every thread may ask");
+        rights.effective.remove(CapabilitySet::NET_RAW);
+        set_capabilities(None, rights).expect("one may always do without");
+        let error = listen_ip(network("ip4:icmp"), Protocol(1), &ip_addr("127.0.0.1"))
+            .expect_err("it is not ours to open");
+        assert_eq!(error.to_string(), "socket: operation not permitted");
+        assert_eq!(error.errno(), Some(Errno::EPERM));
+    })
+    .join()
+    .expect("no panic");
+}
+
+#[test]
+fn only_whole_headers_are_stripped() {
+    use super::raw::strip_header;
+    let strip = |packet: &[u8]| {
+        let mut octets = packet.to_vec();
+        let len = strip_header(&mut octets, packet.len());
+        octets[..len].to_vec()
+    };
+    let packet = |first: u8, len: usize| {
+        let mut packet = vec![0xaa; len];
+        packet[0] = first;
+        packet
+    };
+    assert_eq!(strip(&packet(0x45, 20)), []);
+    assert_eq!(strip(&packet(0x45, 22)), [0xaa; 2]);
+    assert_eq!(strip(&packet(0x46, 25)), [0xaa; 1]);
+    // Too short a header, a header cut short, another version, nothing.
+    for whole in [
+        packet(0x44, 22),
+        packet(0x46, 23),
+        packet(0x65, 22),
+        Vec::new(),
+    ] {
+        assert_eq!(strip(&whole), whole);
+    }
 }
