@@ -79,6 +79,7 @@ pub mod pipe;
 pub mod resolve_addr;
 pub mod resolver;
 pub mod socket_options;
+mod trace;
 pub mod udp;
 pub mod unix;
 

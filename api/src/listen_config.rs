@@ -131,6 +131,10 @@ impl ListenConfig {
     /// As for [`Net::listen`], and [`Cause::Canceled`].
     #[doc(alias = "Listen")]
     pub fn listen(&self, network: &str, address: &str) -> Result<AnyListener, OpError> {
+        crate::trace::listen(network, address, || self.listen_untold(network, address))
+    }
+
+    fn listen_untold(&self, network: &str, address: &str) -> Result<AnyListener, OpError> {
         let net = self.net(network)?;
         let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
         let parsed = Network::parse(network).map_err(failed)?;
@@ -163,6 +167,12 @@ impl ListenConfig {
     /// As for [`Net::listen_packet`], and [`Cause::Canceled`].
     #[doc(alias = "ListenPacket")]
     pub fn listen_packet(&self, network: &str, address: &str) -> Result<AnyPacketConn, OpError> {
+        crate::trace::listen(network, address, || {
+            self.listen_packet_untold(network, address)
+        })
+    }
+
+    fn listen_packet_untold(&self, network: &str, address: &str) -> Result<AnyPacketConn, OpError> {
         let net = self.net(network)?;
         let failed = |cause: Cause| OpError::new(Op::Listen, network.to_owned(), cause);
         let parsed = Network::parse(network).map_err(failed)?;

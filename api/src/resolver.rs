@@ -148,11 +148,13 @@ impl Resolver {
         look_up: impl Future<Output = Result<T, DNSError>>,
     ) -> Result<T, DNSError> {
         let interrupted = |kind| Err(DNSError::new(kind, name));
-        match block_on(look_up, self.deadline, self.cancel.as_ref()) {
-            Ok(result) => result,
-            Err(Interrupted::Timeout) => interrupted(DNSErrorKind::Timeout),
-            Err(Interrupted::Canceled) => interrupted(DNSErrorKind::Canceled),
-        }
+        crate::trace::look_up(name, || {
+            match block_on(look_up, self.deadline, self.cancel.as_ref()) {
+                Ok(result) => result,
+                Err(Interrupted::Timeout) => interrupted(DNSErrorKind::Timeout),
+                Err(Interrupted::Canceled) => interrupted(DNSErrorKind::Canceled),
+            }
+        })
     }
 
     /// The addresses of `host` as texts, in the order in which they should be tried (RFC 6724;

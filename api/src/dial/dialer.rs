@@ -176,6 +176,10 @@ impl Dialer {
     #[doc(alias = "Dial")]
     #[doc(alias = "DialContext")]
     pub fn dial(&self, network: &str, address: &str) -> Result<AnyConn, OpError> {
+        crate::trace::dial(network, address, || self.dial_untold(network, address))
+    }
+
+    fn dial_untold(&self, network: &str, address: &str) -> Result<AnyConn, OpError> {
         let deadline = self.deadline_of_a_dial();
         let failed = |cause: Cause| OpError::new(Op::Dial, network.to_owned(), cause);
         let parsed = Network::parse(network).map_err(failed)?;

@@ -22,6 +22,7 @@ use crate::channel::failure::{Gone, StreamLimits};
 use crate::channel::mailbox::{Mailbox, MaySleep};
 use crate::device::{Device, RoomSignal};
 use crate::driver::request::Request;
+use crate::trace::ThreadTrace;
 
 /// How long the thread rests at most after the device failed, or made no progress though it said
 /// that it would. It begins with a hundredth of it.
@@ -72,6 +73,7 @@ pub(crate) fn start(parts: Parts) -> io::Result<Running> {
         look_again: LookAgain::new(parts.look_again),
         farewell: parts.farewell,
         rest: Duration::ZERO,
+        trace: ThreadTrace::default(),
     };
     let thread = std::thread::Builder::new()
         .name("sidestep".into())
@@ -88,12 +90,15 @@ struct Runner {
     farewell: Farewell,
     /// How long to rest after the last turn failed.
     rest: Duration,
+    trace: ThreadTrace,
 }
 
 impl Runner {
     /// Runs to the end, and tells everybody why it is one.
     fn live(mut self) {
+        self.trace = ThreadTrace::started();
         let end = self.run();
+        self.trace.ended(&self.desk.stack);
         if end == TheEnd::DeviceGone {
             self.desk.deliver_the_rest(self.clock.now());
         }
@@ -162,6 +167,7 @@ impl Runner {
         if self.desk.mailbox.try_sleep() == MaySleep::No {
             return;
         }
+        self.trace.idle(&self.desk.stack);
         let until = self.wake_up_time(turned, now);
         let resting = turned.device == DeviceState::Failing;
         let mut events = PollFlags::IN;
