@@ -107,7 +107,7 @@ impl HostSocket {
     pub fn read_msg(&self, buffer: &mut [u8]) -> Result<Msg, OpError> {
         self.socket
             .perform(Way::In, SysCall::RecvMsg, |fd| receive(fd, &mut *buffer))
-            .map(|msg| self.from_peer(msg))
+            .map(|msg| self.as_from_peer(msg))
             .map_err(|cause| self.failed(Op::Read, cause))
     }
 
@@ -115,12 +115,12 @@ impl HostSocket {
     pub(crate) fn try_read_msg(&self, buffer: &mut [u8]) -> Option<Msg> {
         self.socket
             .at_once(SysCall::RecvMsg, |fd| receive(fd, buffer))
-            .map(|msg| self.from_peer(msg))
+            .map(|msg| self.as_from_peer(msg))
             .ok()
     }
 
     /// The kernel may leave the sender out where there is only one.
-    fn from_peer(&self, mut msg: Msg) -> Msg {
+    fn as_from_peer(&self, mut msg: Msg) -> Msg {
         if let (None, Some(peer)) = (msg.from.ip, &self.remote) {
             msg.from = peer.clone();
         }

@@ -66,7 +66,7 @@ impl Drop for NameServer {
 fn answer_datagrams(socket: &AnyPacketConn) {
     let mut buffer = [0; QUERY_OCTETS_MAX];
     while let Ok((len, from)) = socket.read_from(&mut buffer) {
-        for message in answers(&buffer[..len], Over::UDP) {
+        for message in answers(&buffer[..len], Over::Datagram) {
             let _ = socket.write_to(&message, &from);
         }
     }
@@ -79,7 +79,7 @@ fn answer_stream(conn: &AnyConn) {
         if !read_exactly(conn, &mut query) {
             return;
         }
-        for message in answers(&query, Over::TCP) {
+        for message in answers(&query, Over::Stream) {
             let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
             let framed = [&length.to_be_bytes(), message.as_slice()].concat();
             if conn.write(&framed).is_err() {
@@ -102,8 +102,8 @@ fn read_exactly(conn: &AnyConn, mut buffer: &mut [u8]) -> bool {
 /// How a query came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Over {
-    UDP,
-    TCP,
+    Datagram,
+    Stream,
 }
 
 /// What is said to one query: a message of RFC 1035 §4.1, before it is written.
@@ -217,7 +217,7 @@ fn answers(query: &[u8], over: Over) -> Vec<Vec<u8>> {
         return Vec::new();
     };
     let answer = reply.write(&query);
-    if query.name != "garbage.example" || over == Over::TCP {
+    if query.name != "garbage.example" || over == Over::Stream {
         return vec![answer];
     }
     // Before the answer: noise, another query's answer, and an answer to another question.
@@ -274,7 +274,7 @@ fn reply(asked: &str, kind: u16, over: Over) -> Option<Reply> {
             addresses(chain, "both.example", 11)
         }
         ("dangling.example", A | AAAA) => found().with(asked, CNAME, &name("none.example")),
-        ("many.example", A) if over == Over::UDP => Reply {
+        ("many.example", A) if over == Over::Datagram => Reply {
             truncated: true,
             ..found()
         },
