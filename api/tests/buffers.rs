@@ -1,5 +1,7 @@
 //! Many slices written as one: all of them or what was taken, on every kind of connection.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::collections::VecDeque;
 use std::io::{IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;

@@ -1,7 +1,7 @@
 //! Tasks that wait are told when the packet thread ends.
 
 #![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 

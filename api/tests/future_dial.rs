@@ -1,7 +1,7 @@
 //! Dials and look-ups of tasks: what they open, and what is left of those that are taken back.
 
 #![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 

@@ -2,7 +2,7 @@
 //! the host's kernel.
 
 #![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,7 +1,7 @@
 //! UDP for tasks, over a cable and the host's kernel.
 
 #![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! The pipe in memory: what Go's `net.Pipe` promises, deadlines and closes included.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;

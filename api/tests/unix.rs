@@ -2,6 +2,8 @@
 //! what only they can do. Each test has a directory of its own; nothing sleeps, threads that must be
 //! waiting are seen to do so.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Write};
