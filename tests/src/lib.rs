@@ -8,6 +8,7 @@
 
 pub mod craft;
 pub mod expect;
+pub mod go_net;
 pub mod host;
 pub mod latency;
 pub mod ledger;
