@@ -55,6 +55,7 @@ pub enum Cause {
     MissingAddress,
     /// A datagram with a destination, on a socket that has a peer.
     #[error("use of WriteTo with pre-connected connection")]
+    #[doc(alias = "ErrWriteToConnected")]
     WriteToConnected,
     /// The network is known, but this backend does not carry it.
     #[error("network not supported")]
