@@ -529,9 +529,14 @@ fn addresses_of_one_family_do_not_fit_the_other() {
         address(Family::V6AndV4, "192.0.2.1"),
         socket("[::ffff:192.0.2.1]:7")
     );
+    // The kernel is asked, as Go asks it: it says that the network cannot be reached.
     assert_eq!(
         address(Family::V6Only, "192.0.2.1"),
-        Err("address 192.0.2.1: non-IPv6 address".into())
+        socket("[::ffff:192.0.2.1]:7")
+    );
+    assert_eq!(
+        address(Family::V4, "2001:db8::1"),
+        Err("address 2001:db8::1: non-IPv4 address".into())
     );
 }
 
