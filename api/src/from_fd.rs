@@ -11,6 +11,7 @@ use crate::any_conn::AnyConn;
 use crate::conn::TCPConn;
 use crate::error::{Cause, Errno, Op, OpError};
 use crate::host::{self, Opened, OpenedListener};
+use crate::ip::IPConn;
 use crate::listener::{AnyListener, TCPListener};
 use crate::packet_conn::AnyPacketConn;
 use crate::udp::UDPConn;
@@ -37,7 +38,7 @@ pub fn conn_from_fd(descriptor: OwnedFd) -> Result<AnyConn, OpError> {
     match host::open_descriptor(descriptor).map_err(failed)? {
         Opened::Stream(socket) => Ok(TCPConn::of_host(socket).into()),
         Opened::Datagram(socket) => Ok(UDPConn::of_host(socket).into()),
-        Opened::Raw(_) => Err(failed(Cause::Errno(Errno::EPROTONOSUPPORT))),
+        Opened::Raw(socket) => Ok(IPConn::of_host(socket).into()),
         Opened::Unix(socket) => Ok(UnixConn::of_host(socket).into()),
     }
 }
@@ -65,7 +66,7 @@ pub fn listener_from_fd(descriptor: OwnedFd) -> Result<AnyListener, OpError> {
 pub fn packet_conn_from_fd(descriptor: OwnedFd) -> Result<AnyPacketConn, OpError> {
     match host::open_descriptor(descriptor).map_err(failed)? {
         Opened::Datagram(socket) => Ok(AnyPacketConn::UDP(UDPConn::of_host(socket))),
-        Opened::Raw(_) => Err(failed(Cause::Errno(Errno::EPROTONOSUPPORT))),
+        Opened::Raw(socket) => Ok(AnyPacketConn::IP(IPConn::of_host(socket))),
         Opened::Unix(socket) => Ok(AnyPacketConn::Unix(UnixConn::of_host(socket))),
         Opened::Stream(_) => Err(failed(Cause::Errno(Errno::EINVAL))),
     }

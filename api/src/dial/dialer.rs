@@ -442,9 +442,8 @@ impl Dialer {
             .options_for(network, remote.ip, &remote.to_string())
             .map_err(failed)?;
         // As in Go its errors have the network's whole name, protocol included.
-        let own = local.and_then(|local| local.ip);
         let conn = net
-            .raw_dial(network, protocol, own, remote)
+            .raw_dial(network, protocol, local, remote)
             .map_err(|error| failed(error.err().clone()))?;
         conn.apply(&options).map_err(failed)?;
         Ok(conn)

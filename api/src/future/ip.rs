@@ -10,7 +10,7 @@ use crate::IPAddr;
 use crate::channel::datagram_poll::Sending;
 use crate::channel::stream::Which;
 use crate::deadline::Deadline;
-use crate::error::{OpError, SysCall};
+use crate::error::OpError;
 
 /// A raw IP socket for tasks. Clones are the same socket, which is closed when the last one, blocking
 /// ones included, is dropped.
@@ -40,8 +40,7 @@ impl AsRef<crate::IPConn> for IPConn {
 
 impl IPConn {
     /// Receives one payload, over IPv4 behind its header: how many octets were copied. What does not
-    /// fit is thrown away;
-    /// with a peer, payloads of others are skipped. Dropped before its end, it has taken nothing.
+    /// fit is thrown away; with a peer, payloads of others are skipped. Dropped before its end, it has taken nothing.
     ///
     /// # Errors
     ///
@@ -50,11 +49,7 @@ impl IPConn {
     #[doc(alias = "recv")]
     pub async fn read(&self, octets: &mut [u8]) -> Result<usize, OpError> {
         let mut seated = Seated::new(&self.conn, Which::Read);
-        let read = poll_fn(|cx| {
-            self.conn
-                .poll_read_from(cx, &mut seated.waiting, octets, SysCall::Read)
-        });
-        read.await.map(|(len, _)| len)
+        poll_fn(|cx| self.conn.poll_read(cx, &mut seated.waiting, octets)).await
     }
 
     /// As [`read`](Self::read), and from whom it came.
@@ -67,11 +62,7 @@ impl IPConn {
     #[doc(alias = "recv_from")]
     pub async fn read_from(&self, octets: &mut [u8]) -> Result<(usize, IPAddr), OpError> {
         let mut seated = Seated::new(&self.conn, Which::Read);
-        poll_fn(|cx| {
-            self.conn
-                .poll_read_from(cx, &mut seated.waiting, octets, SysCall::ReadFrom)
-        })
-        .await
+        poll_fn(|cx| self.conn.poll_read_from(cx, &mut seated.waiting, octets)).await
     }
 
     /// Sends one payload to the peer, waiting for room. Dropped before its end, the payload may

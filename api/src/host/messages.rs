@@ -78,7 +78,7 @@ fn leave(fd: BorrowedFd<'_>, interface: Option<u32>, group: IpAddr) -> rustix::i
 }
 
 /// Tries once to receive a message.
-fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Msg> {
+pub(super) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> rustix::io::Result<Msg> {
     let mut nothing = RecvAncillaryBuffer::default();
     let received = recvmsg(
         fd,

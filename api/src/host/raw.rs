@@ -3,13 +3,17 @@
 //! `ip.rs` makes an `IPConn` of them. The kernel gives IPv4 packets with their header, which `read`
 //! keeps and `read_from` strips, as in Go; it writes headers, and checksums of ICMPv6, itself.
 
-use std::net::SocketAddr;
+mod messages;
+#[cfg(feature = "async")]
+mod poll;
+
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, connect, recvfrom, sendto,
-    socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrAny, SocketFlags, SocketType, bind, connect,
+    recvfrom, sendto, socket_with, sockopt,
 };
 use sidestep_stack::wire::protocol::Protocol;
 
@@ -132,6 +136,16 @@ impl HostRaw {
             Ok((octets, from))
         });
         let (octets, from) = received.map_err(|cause| self.failed(Op::Read, cause))?;
+        Ok(self.without_header(buffer, octets, from))
+    }
+
+    /// What was received as users see it.
+    fn without_header(
+        &self,
+        buffer: &mut [u8],
+        octets: usize,
+        from: Option<SocketAddrAny>,
+    ) -> (usize, IPAddr) {
         let from = from
             .and_then(|from| SocketAddr::try_from(from).ok())
             .map(ip_addr)
@@ -142,7 +156,7 @@ impl HostRaw {
         } else {
             octets
         };
-        Ok((octets, from))
+        (octets, from)
     }
 
     /// Sends a payload to `to`.
@@ -153,16 +167,28 @@ impl HostRaw {
     #[doc(alias = "WriteToIP")]
     pub fn write_to(&self, octets: &[u8], to: &IPAddr) -> Result<usize, OpError> {
         let write = || {
-            if self.remote.is_some() {
-                return Err(Cause::WriteToConnected);
-            }
-            let family = Family::of_bound(self.network(), self.local.ip);
-            let address = family.address(to.ip, &to.zone, 0)?;
+            let address = self.address_of(to)?;
             self.socket.perform(Way::Out, SysCall::WriteTo, |fd| {
                 sendto(fd, octets, SendFlags::NOSIGNAL, &address)
             })
         };
         write().map_err(|cause| self.not_sent(to.clone(), cause))
+    }
+
+    /// Where a payload for `to` goes; nowhere from a socket that has a peer.
+    fn address_of(&self, to: &IPAddr) -> Result<SocketAddr, Cause> {
+        if self.remote.is_some() {
+            return Err(Cause::WriteToConnected);
+        }
+        Ok(self.family().address(to.ip, &to.zone, 0)?)
+    }
+
+    /// A raw socket carries one family, whatever it was asked for.
+    fn family(&self) -> Family {
+        match self.local.ip {
+            Some(IpAddr::V4(_)) => Family::V4,
+            Some(IpAddr::V6(_)) | None => Family::V6Only,
+        }
     }
 }
 
