@@ -1,5 +1,6 @@
 //! Unix sockets and pipes for tasks: the same contract without threads.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used)]
 
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
