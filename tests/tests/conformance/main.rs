@@ -7,6 +7,10 @@
 
 mod bad_tcp;
 mod congestion;
+mod dns_messages;
+mod dns_replies;
+mod dns_scene;
+mod dns_streams;
 mod fragments;
 mod rfc1122;
 mod rfc2018;
