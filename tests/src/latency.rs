@@ -1,6 +1,6 @@
 //! How long it takes until a blocked call knows: after a `close`, and after its deadline.
 //!
-//! `contract_latency` prints the distributions of [`all`]; a test of the contract takes the best of
+//! `contract_latency` prints the distributions of `all`; a test of the contract takes the best of
 //! a few trials, which fails only if the wake-up is missing by design. One [`Trial`] is one blocked
 //! call; its thread has the time [`SETTLE`] to reach the call before anything happens to it.
 

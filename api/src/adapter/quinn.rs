@@ -1,4 +1,4 @@
-//! QUIC over a [`Net`](crate::Net): quinn's `AsyncUdpSocket` on a UDP socket of ours.
+//! QUIC over a [`Net`]: quinn's `AsyncUdpSocket` on a UDP socket of ours.
 //!
 //! quinn does the protocol, its runtime the timers; datagrams go through the stack one by one.
 //! Congestion marks (ECN) are neither set nor reported, so quinn finds the path without them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sidestep_stack::wire::dns_message::{Message, Rcode, Record, RecordType};
 
 use super::*;
-use crate::ResolverSettings;
+use crate::{AnyPacketConn, ResolverSettings};
 
 /// A network where no query is ever answered.
 fn silent() -> (Net, Net) {
@@ -144,7 +144,8 @@ fn a_network_of_addresses_must_be_named() {
 
 #[test]
 fn errors_speak_of_the_name_that_was_asked_for() {
-    let (net, _other) = silent();
+    let (net, other) = silent();
+    let _deaf = other.listen_packet("udp", ":53").unwrap();
     let resolver = with_hosts(&net, "").with_deadline(Duration::from_millis(1));
     for (error, name) in [
         (resolver.lookup_host("a.example").unwrap_err(), "a.example"),
@@ -161,7 +162,8 @@ fn errors_speak_of_the_name_that_was_asked_for() {
 
 #[test]
 fn a_cancelled_look_up_says_so() {
-    let (net, _other) = silent();
+    let (net, other) = silent();
+    let _deaf = other.listen_packet("udp", ":53").unwrap();
     let token = CancelToken::new();
     let resolver = with_hosts(&net, "")
         .with_deadline(Deadline::NONE)
@@ -196,9 +198,10 @@ fn without_a_network_it_says_how_to_get_one() {
     );
 }
 
-/// Answers every question for an address with 192.0.2.80, on port 53 of `net`, until that ends.
-fn serve(net: &Net) {
+/// Answers every question for an address with 192.0.2.80, on port 53 of `net`, until the socket is closed.
+fn serve(net: &Net) -> AnyPacketConn {
     let socket = net.listen_packet("udp", ":53").unwrap();
+    let server = socket.clone();
     std::thread::spawn(move || {
         let mut room = [0; 2_048];
         while let Ok((octets, from)) = socket.read_from(&mut room) {
@@ -213,6 +216,7 @@ fn serve(net: &Net) {
             socket.write_to(&reply.emit(), &from).unwrap();
         }
     });
+    server
 }
 
 #[test]
@@ -239,7 +243,7 @@ fn many_threads_ask_over_one_stack_and_each_gets_its_answer() {
 #[test]
 fn a_cache_is_kept_by_the_resolver_and_not_by_others() {
     let (net, other) = silent();
-    serve(&other);
+    let server = serve(&other);
     let plain = with_hosts(&net, "").with_deadline(Duration::from_secs(20));
     let keeping = Resolver::builder()
         .servers(["192.0.2.2:53".parse().unwrap()])
@@ -251,7 +255,7 @@ fn a_cache_is_kept_by_the_resolver_and_not_by_others() {
         .build();
     assert!(plain.lookup_host("kept.example").is_ok());
     assert!(keeping.lookup_host("kept.example").is_ok());
-    other.close();
+    server.close().unwrap();
     assert_eq!(keeping.lookup_host("kept.example").unwrap(), ["192.0.2.80"]);
     let hurried = plain.with_deadline(Duration::from_millis(50));
     assert!(hurried.lookup_host("kept.example").is_err());
