@@ -27,7 +27,7 @@ const BACKLOG: usize = 4_096;
 /// ```
 /// use sidestep::Net;
 ///
-/// let (_, server) = Net::memory_pair()?;
+/// let (_client, server) = Net::memory_pair()?;
 /// let config = server.listen_config().backlog(16).reuse_port(true);
 /// let one = config.listen("tcp", ":80")?;
 /// let other = config.listen("tcp", ":80")?;

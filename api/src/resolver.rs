@@ -48,8 +48,7 @@ pub use sidestep_stack::event::{MX, NS, SRV};
 /// when they have changed. [`Resolver::builder`] makes one with settings of its own.
 ///
 /// ```
-/// use sidestep::{Net, Resolver};
-/// use std::time::Duration;
+/// use sidestep::{Deadline, Net, Resolver};
 ///
 /// let (net, _other) = Net::memory_pair()?;
 /// let resolver = Resolver::builder()
@@ -60,8 +59,8 @@ pub use sidestep_stack::event::{MX, NS, SRV};
 /// assert_eq!(resolver.lookup_host("seven.example")?, ["192.0.2.7"]);
 /// assert_eq!(resolver.lookup_addr("192.0.2.7")?, ["seven.example.", "seven"]);
 ///
-/// let hurried = resolver.with_deadline(Duration::from_millis(1));
-/// let error = hurried.lookup_mx("example.com").unwrap_err();
+/// let late = resolver.with_deadline(Deadline::past());
+/// let error = late.lookup_mx("example.com").unwrap_err();
 /// assert!(error.is_timeout);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
