@@ -233,11 +233,15 @@ fn never_connects_to_itself(nets: &Nets, bench: &Bench) -> Step {
 fn dialled_from_where_it_was_told(nets: &Nets, bench: &Bench) -> Step {
     let listener = nets.listen()?;
     let first = nets.dial(&listener, bench)?;
-    // Its port is free on the client's side once it was reset.
+    let until = crate::Deadline::from(bench.patience);
+    works("set_deadline", listener.set_deadline(until))?;
+    let accepted = works("accept", listener.accept_tcp())?;
+    // Its port is free on the client's side once it was reset, and both ends know.
     works("set_linger", first.set_linger(Some(Duration::ZERO)))?;
     let local = first.local_addr().clone();
     works("close", first.close())?;
-    let until = crate::Deadline::from(bench.patience);
+    works("set_deadline", accepted.set_deadline(until))?;
+    let _ = accepted.read(&mut [0]);
     let mut again = nets
         .client
         .dial_tcp_until("tcp", Some(&local), listener.addr(), until);
