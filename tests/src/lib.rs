@@ -6,7 +6,6 @@
 // A failed claim is a panic with a message; that is what a test helper is for.
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
-pub mod craft;
 pub mod expect;
 pub mod go_net;
 pub mod host;
@@ -17,5 +16,6 @@ pub mod lossy_device;
 pub mod namespace_net;
 pub mod oracle;
 pub mod scene;
-pub mod seen;
 pub mod stream;
+
+pub use sidestep_tools::packet::{craft, seen};

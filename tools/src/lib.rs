@@ -9,6 +9,7 @@ pub mod demo;
 pub mod name_server;
 pub mod namespace;
 pub mod octets;
+pub mod packet;
 pub mod peer;
 pub mod ping;
 pub mod serve;

@@ -1,14 +1,44 @@
 //! A packet that a stack emitted, read with etherparse.
 //!
-//! [`Host`](crate::host::Host) reads every packet of every test with this, so checksums, lengths and
+//! The hosts of the tests read every packet with this, so checksums, lengths and
 //! options are verified everywhere and not only where a test asks (RFC 9293 MUST-2, MUST-65,
 //! MUST-68, MUST-69; RFC 1122 §3.2.1.3). Nothing here uses the stack's own wire code.
 
 use std::net::IpAddr;
 
 use etherparse::{IpNumber, Ipv4Slice, Ipv6Slice, TcpSlice, UdpSlice};
+use thiserror::Error;
 
-use crate::craft::{Ip, Segment, checksum, flags, protocol, pseudo_header};
+use super::craft::{Ip, Segment, checksum, flags, protocol, pseudo_header};
+
+/// What is wrong with a packet, in a sentence.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[error("{0}")]
+pub struct Wrong(String);
+
+macro_rules! wrong {
+    ($($message:tt)*) => { Wrong(format!($($message)*)) };
+}
+
+/// As `assert!` and its like, but whoever reads the packet decides what follows.
+macro_rules! ensure {
+    ($holds:expr, $($message:tt)*) => {
+        if !$holds {
+            return Err(wrong!($($message)*));
+        }
+    };
+}
+
+macro_rules! ensure_eq {
+    ($left:expr, $right:expr, $message:literal $(, $more:expr)*) => {{
+        let (left, right) = (&$left, &$right);
+        ensure!(left == right, concat!($message, ": {:?} and {:?}"), $($more,)* left, right);
+    }};
+}
+
+macro_rules! ensure_ne {
+    ($left:expr, $right:expr, $($message:tt)*) => { ensure!($left != $right, $($message)*) };
+}
 
 /// What a packet holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,10 +102,24 @@ impl Seen {
     /// Reads a packet, and panics with the reason if anything about it is wrong.
     #[track_caller]
     pub fn read(octets: &[u8]) -> Self {
+        match Self::try_read(octets) {
+            Ok(seen) => seen,
+            Err(wrong) => panic!("{wrong}"),
+        }
+    }
+
+    /// Reads a packet.
+    ///
+    /// # Errors
+    ///
+    /// What no conforming host may send.
+    pub fn try_read(octets: &[u8]) -> Result<Self, Wrong> {
         match octets.first().map(|first| first >> 4) {
             Some(4) => read_v4(octets),
             Some(6) => read_v6(octets),
-            _ => panic!("emitted a packet that is neither IPv4 nor IPv6: {octets:02x?}"),
+            _ => Err(wrong!(
+                "emitted a packet that is neither IPv4 nor IPv6: {octets:02x?}"
+            )),
         }
     }
 
@@ -96,22 +140,21 @@ impl Seen {
     }
 }
 
-#[track_caller]
-fn read_v4(octets: &[u8]) -> Seen {
+fn read_v4(octets: &[u8]) -> Result<Seen, Wrong> {
     let slice = Ipv4Slice::from_slice(octets)
-        .unwrap_or_else(|error| panic!("emitted a bad IPv4 packet: {error}: {octets:02x?}"));
+        .map_err(|error| wrong!("emitted a bad IPv4 packet: {error}: {octets:02x?}"))?;
     let header = slice.header();
-    assert_eq!(
+    ensure_eq!(
         header.to_header().calc_header_checksum(),
         header.header_checksum(),
         "emitted an IPv4 header with a wrong checksum"
     );
-    assert_eq!(
+    ensure_eq!(
         usize::from(header.total_len()),
         octets.len(),
         "total length differs from what was emitted"
     );
-    assert_ne!(header.ttl(), 0, "emitted a TTL of 0 (RFC 1122 §3.2.1.7)");
+    ensure_ne!(header.ttl(), 0, "emitted a TTL of 0 (RFC 1122 §3.2.1.7)");
     let ip = Ip {
         source: IpAddr::V4(header.source_addr()),
         destination: IpAddr::V4(header.destination_addr()),
@@ -130,22 +173,21 @@ fn read_v4(octets: &[u8]) -> Seen {
             octets: payload.to_vec(),
         }
     } else {
-        read_transport(&ip, header.protocol(), payload)
+        read_transport(&ip, header.protocol(), payload)?
     };
-    check_source(&ip);
-    Seen {
+    check_source(&ip)?;
+    Ok(Seen {
         ip,
         payload,
         octets: octets.to_vec(),
-    }
+    })
 }
 
-#[track_caller]
-fn read_v6(octets: &[u8]) -> Seen {
+fn read_v6(octets: &[u8]) -> Result<Seen, Wrong> {
     let slice = Ipv6Slice::from_slice(octets)
-        .unwrap_or_else(|error| panic!("emitted a bad IPv6 packet: {error}: {octets:02x?}"));
+        .map_err(|error| wrong!("emitted a bad IPv6 packet: {error}: {octets:02x?}"))?;
     let header = slice.header();
-    assert_eq!(
+    ensure_eq!(
         usize::from(header.payload_length()) + 40,
         octets.len(),
         "payload length differs from what was emitted"
@@ -161,9 +203,9 @@ fn read_v6(octets: &[u8]) -> Seen {
     };
     let payload = if header.next_header() == IpNumber::IPV6_FRAGMENTATION_HEADER {
         let fragment = etherparse::Ipv6FragmentHeaderSlice::from_slice(&octets[40..])
-            .unwrap_or_else(|error| panic!("emitted a bad fragment header: {error}"));
+            .map_err(|error| wrong!("emitted a bad fragment header: {error}"))?;
         ip.identification = fragment.identification();
-        assert!(
+        ensure!(
             fragment.is_fragmenting_payload(),
             "emitted an atomic fragment (RFC 8021)"
         );
@@ -174,57 +216,55 @@ fn read_v6(octets: &[u8]) -> Seen {
             octets: octets[48..].to_vec(),
         }
     } else {
-        assert!(
+        ensure!(
             slice.extensions().is_empty(),
             "emitted an extension header that nobody asked for"
         );
-        read_transport(&ip, header.next_header(), &octets[40..])
+        read_transport(&ip, header.next_header(), &octets[40..])?
     };
-    check_source(&ip);
-    Seen {
+    check_source(&ip)?;
+    Ok(Seen {
         ip,
         payload,
         octets: octets.to_vec(),
-    }
+    })
 }
 
 /// RFC 1122 §3.2.1.3, RFC 4291 §2.7: a source address is that of one host.
-#[track_caller]
-fn check_source(ip: &Ip) {
+fn check_source(ip: &Ip) -> Result<(), Wrong> {
     let one_host = match ip.source {
         IpAddr::V4(address) => {
             !address.is_multicast() && !address.is_broadcast() && !address.is_unspecified()
         }
         IpAddr::V6(address) => !address.is_multicast() && !address.is_unspecified(),
     };
-    assert!(one_host, "emitted a packet from {}", ip.source);
-    assert!(
+    ensure!(one_host, "emitted a packet from {}", ip.source);
+    ensure!(
         !ip.source.is_loopback(),
         "a loopback address left the host (RFC 1122 §3.2.1.3)"
     );
-    assert!(
+    ensure!(
         !ip.destination.is_loopback(),
         "a packet to a loopback address left the host (RFC 1122 §3.2.1.3)"
     );
+    Ok(())
 }
 
-#[track_caller]
-fn read_transport(ip: &Ip, number: IpNumber, octets: &[u8]) -> Payload {
-    match number.0 {
-        protocol::TCP => Payload::Tcp(read_tcp(ip, octets)),
-        protocol::UDP => read_udp(ip, octets),
-        protocol::ICMP_V4 | protocol::ICMP_V6 => read_icmp(ip, number.0, octets),
+fn read_transport(ip: &Ip, number: IpNumber, octets: &[u8]) -> Result<Payload, Wrong> {
+    Ok(match number.0 {
+        protocol::TCP => Payload::Tcp(read_tcp(ip, octets)?),
+        protocol::UDP => read_udp(ip, octets)?,
+        protocol::ICMP_V4 | protocol::ICMP_V6 => read_icmp(ip, number.0, octets)?,
         other => Payload::Other {
             protocol: other,
             octets: octets.to_vec(),
         },
-    }
+    })
 }
 
-#[track_caller]
-fn read_tcp(ip: &Ip, octets: &[u8]) -> Segment {
+fn read_tcp(ip: &Ip, octets: &[u8]) -> Result<Segment, Wrong> {
     let slice = TcpSlice::from_slice(octets)
-        .unwrap_or_else(|error| panic!("emitted a bad TCP header: {error}: {octets:02x?}"));
+        .map_err(|error| wrong!("emitted a bad TCP header: {error}: {octets:02x?}"))?;
     let expected = match (ip.source, ip.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             slice.calc_checksum_ipv4(source.octets(), destination.octets())
@@ -232,15 +272,15 @@ fn read_tcp(ip: &Ip, octets: &[u8]) -> Segment {
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             slice.calc_checksum_ipv6(source.octets(), destination.octets())
         }
-        _ => panic!("the families differ"),
+        _ => return Err(wrong!("the families differ")),
     };
-    let sum = expected.expect("a segment fits its packet");
-    assert_eq!(
+    let sum = expected.map_err(|error| wrong!("emitted a segment that fits no packet: {error}"))?;
+    ensure_eq!(
         sum,
         slice.checksum(),
         "emitted a segment with a wrong checksum (MUST-2)"
     );
-    assert_eq!(
+    ensure_eq!(
         octets[12] & 0x0f,
         0,
         "reserved bits are zero (RFC 9293 §3.1)"
@@ -257,20 +297,19 @@ fn read_tcp(ip: &Ip, octets: &[u8]) -> Segment {
         options: slice.options().to_vec(),
         text: slice.payload().to_vec(),
     };
-    check_options(&segment);
-    check_flags(&segment);
-    segment
+    check_options(&segment)?;
+    check_flags(&segment)?;
+    Ok(segment)
 }
 
 /// Every option that leaves has a length octet, and only zeros follow an end of list
 /// (RFC 9293 §3.1: MUST-68, MUST-69); MSS only leaves on a SYN (MUST-65).
-#[track_caller]
-fn check_options(segment: &Segment) {
+fn check_options(segment: &Segment) -> Result<(), Wrong> {
     let mut rest = segment.options.as_slice();
     while let [kind, tail @ ..] = rest {
         rest = match kind {
             0 => {
-                assert!(
+                ensure!(
                     tail.iter().all(|octet| *octet == 0),
                     "padding is not zero (MUST-69)"
                 );
@@ -278,8 +317,12 @@ fn check_options(segment: &Segment) {
             }
             1 => tail,
             kind => {
-                let length = usize::from(*tail.first().expect("an option has a length (MUST-68)"));
-                assert!(
+                let length = usize::from(
+                    *tail
+                        .first()
+                        .ok_or(wrong!("an option lacks its length (MUST-68)"))?,
+                );
+                ensure!(
                     (2..=rest.len()).contains(&length),
                     "option {kind} has a length of {length} (MUST-68)"
                 );
@@ -290,103 +333,107 @@ fn check_options(segment: &Segment) {
     let syn = segment.flags & flags::SYN != 0;
     for (kind, length) in segment.option_kinds() {
         match kind {
-            2 => assert!(syn && length == 4, "MSS leaves on a SYN only (MUST-65)"),
-            3 => assert!(
+            2 => ensure!(syn && length == 4, "MSS leaves on a SYN only (MUST-65)"),
+            3 => ensure!(
                 syn && length == 3,
                 "window scale leaves on a SYN only (RFC 7323 §2.2)"
             ),
-            4 => assert!(
+            4 => ensure!(
                 syn && length == 2,
                 "SACK-permitted leaves on a SYN only (RFC 2018 §2)"
             ),
-            5 => assert!(
+            5 => ensure!(
                 !syn && length % 8 == 2,
                 "SACK has whole blocks, not on a SYN"
             ),
-            8 => assert_eq!(length, 10, "timestamps have ten octets"),
-            other => panic!("emitted an option of kind {other} that nobody asked for"),
+            8 => ensure_eq!(length, 10, "timestamps have ten octets"),
+            other => {
+                return Err(wrong!(
+                    "emitted an option of kind {other} that nobody asked for"
+                ));
+            }
         }
     }
+    Ok(())
 }
 
 /// Control bits that no conforming sender combines.
-#[track_caller]
-fn check_flags(segment: &Segment) {
+fn check_flags(segment: &Segment) -> Result<(), Wrong> {
     let has = |bit| segment.flags & bit != 0;
     if has(flags::SYN) {
-        assert!(
+        ensure!(
             !has(flags::FIN) && !has(flags::RST),
             "SYN with FIN or RST left the host"
         );
     } else if !has(flags::RST) {
-        assert!(
+        ensure!(
             has(flags::ACK),
             "only a SYN or RST may lack ACK (RFC 9293 §3.1)"
         );
     }
     if has(flags::RST) {
-        assert!(!has(flags::FIN), "RST with FIN left the host");
+        ensure!(!has(flags::FIN), "RST with FIN left the host");
     }
     if !has(flags::ACK) {
-        assert_eq!(
-            segment.ack, 0,
+        ensure_eq!(
+            segment.ack,
+            0,
             "the acknowledgment field is not zero without ACK"
         );
     }
+    Ok(())
 }
 
-#[track_caller]
-fn read_udp(ip: &Ip, octets: &[u8]) -> Payload {
+fn read_udp(ip: &Ip, octets: &[u8]) -> Result<Payload, Wrong> {
     let slice = UdpSlice::from_slice(octets)
-        .unwrap_or_else(|error| panic!("emitted a bad UDP header: {error}: {octets:02x?}"));
-    assert_eq!(usize::from(slice.length()), octets.len(), "UDP length");
-    assert_ne!(
+        .map_err(|error| wrong!("emitted a bad UDP header: {error}: {octets:02x?}"))?;
+    ensure_eq!(usize::from(slice.length()), octets.len(), "UDP length");
+    ensure_ne!(
         slice.checksum(),
         0,
         "UDP without a checksum (RFC 1122 §4.1.3.4)"
     );
     let pseudo = pseudo_header(ip.source, ip.destination, protocol::UDP, octets.len());
-    assert_eq!(
+    ensure_eq!(
         checksum(&[&pseudo, octets]),
         0,
         "emitted a datagram with a wrong checksum"
     );
-    Payload::Udp {
+    Ok(Payload::Udp {
         source_port: slice.source_port(),
         destination_port: slice.destination_port(),
         checksum: slice.checksum(),
         octets: slice.payload().to_vec(),
-    }
+    })
 }
 
-#[track_caller]
-fn read_icmp(ip: &Ip, number: u8, octets: &[u8]) -> Payload {
-    assert!(
+fn read_icmp(ip: &Ip, number: u8, octets: &[u8]) -> Result<Payload, Wrong> {
+    ensure!(
         octets.len() >= 8,
         "emitted an ICMP message of {} octets",
         octets.len()
     );
     match ip.source {
         IpAddr::V4(_) => {
-            assert_eq!(number, protocol::ICMP_V4);
-            assert_eq!(checksum(&[octets]), 0, "emitted ICMP with a wrong checksum");
+            ensure_eq!(number, protocol::ICMP_V4, "ICMP of the other family");
+            ensure_eq!(checksum(&[octets]), 0, "emitted ICMP with a wrong checksum");
         }
         IpAddr::V6(_) => {
-            assert_eq!(number, protocol::ICMP_V6);
+            ensure_eq!(number, protocol::ICMP_V6, "ICMP of the other family");
             let pseudo = pseudo_header(ip.source, ip.destination, number, octets.len());
-            assert_eq!(
+            ensure_eq!(
                 checksum(&[&pseudo, octets]),
                 0,
                 "emitted ICMPv6 with a wrong checksum"
             );
         }
     }
-    Payload::Icmp {
+    Ok(Payload::Icmp {
         kind: octets[0],
         code: octets[1],
         word: [octets[4], octets[5], octets[6], octets[7]],
         rest: octets[8..].to_vec(),
-    }
+    })
 }
 
 /// What a segment's options say.
@@ -439,7 +486,7 @@ impl Segment {
 
     /// True if all of these control bits are set.
     pub fn has(&self, letters: &str) -> bool {
-        let wanted = crate::craft::flags_of(letters);
+        let wanted = super::craft::flags_of(letters);
         self.flags & wanted == wanted
     }
 
@@ -465,5 +512,8 @@ impl Segment {
 }
 
 fn be_32(octets: &[u8]) -> u32 {
-    u32::from_be_bytes(octets.try_into().expect("four octets"))
+    octets
+        .iter()
+        .take(4)
+        .fold(0, |word, octet| (word << 8) | u32::from(*octet))
 }
