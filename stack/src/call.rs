@@ -12,7 +12,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::base::{Duration, Key};
-use crate::observe::State;
+pub use crate::status::Status;
 use crate::wire::protocol::{Protocol, TrafficClass};
 
 macro_rules! ids {
@@ -563,42 +563,6 @@ pub struct Received {
     pub slices: Vec<Bytes>,
     /// True once everything up to the peer's FIN has been taken: there is no more to come.
     pub end_of_stream: bool,
-}
-
-/// What STATUS found (RFC 9293 §3.10.6), in the RFC's terms.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[allow(missing_docs)]
-pub struct Status {
-    pub state: State,
-    pub local: SocketAddr,
-    pub remote: SocketAddr,
-    pub snd_una: u32,
-    pub snd_nxt: u32,
-    pub snd_wnd: u32,
-    pub rcv_nxt: u32,
-    pub rcv_wnd: u32,
-    /// Octets that wait to be sent for the first time.
-    pub unsent_octets: usize,
-    /// Octets sent and not acknowledged.
-    pub in_flight_octets: u32,
-    /// Octets that wait for RECEIVE.
-    pub unread_octets: usize,
-    pub cwnd_octets: u32,
-    pub ssthresh_octets: u32,
-    pub srtt: Option<Duration>,
-    pub rttvar: Option<Duration>,
-    pub rto: Duration,
-    /// SND.MSS: the most text in one segment.
-    pub snd_mss: u16,
-    pub retransmissions: u64,
-    /// Whether both sides agreed on window scaling, timestamps, SACK.
-    pub window_scaling: bool,
-    pub timestamps: bool,
-    pub sack: bool,
-    /// True while received urgent data is ahead of what RECEIVE took (RFC 9293 §3.8.5).
-    pub urgent_pending: bool,
-    /// The last soft error (RFC 9293 §3.9.1.8).
-    pub soft_error: Option<crate::event::SoftError>,
 }
 
 /// The answer to a call that was taken.

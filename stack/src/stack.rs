@@ -4,9 +4,11 @@
 //! no other. The doors only lend the parts to the two pages, [`ingress`](crate::ingress) and
 //! [`egress`](crate::egress), and to `calls`; they decide nothing themselves.
 
+use core::net::SocketAddr;
+
 use crate::base::random::Seed;
 use crate::base::{Instant, Random};
-use crate::call::{Call, CallRefused, Reply};
+use crate::call::{Call, CallRefused, ConnectionId, Reply};
 use crate::config::{Config, ConfigRefused};
 use crate::context::Context;
 use crate::discard::DiscardCounters;
@@ -18,6 +20,7 @@ use crate::ip::{Arrival, Ip};
 use crate::names::Names;
 use crate::observe::{Log, Observation};
 use crate::raw::Raw;
+use crate::status::Status;
 use crate::tcp::{Tcp, TcpCounts};
 use crate::udp::Udp;
 use crate::wire::packet::{Offload, OutPacket, Packet};
@@ -224,6 +227,27 @@ impl Stack {
             names_kept: parts.dns.cached_answers(),
             names_kept_octets: parts.dns.cached_octets(),
         }
+    }
+
+    /// What STATUS tells of a connection, without a call (RFC 9293 §3.10.6): also of one that nobody
+    /// accepted yet and of a handshake that goes on. `None` once its name is gone.
+    pub fn status(&self, connection: ConnectionId) -> Option<Status> {
+        self.protocols.tcp.status_of(&self.config, connection)
+    }
+
+    /// All connections in a fixed order: half-open ones too, and those that are closed until their
+    /// name is released. It walks all of them: for captures, reports and tests.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.protocols.tcp.connections()
+    }
+
+    /// The connection between these ends, half open or not, unless it is closed.
+    pub fn connection_between(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Option<ConnectionId> {
+        self.protocols.tcp.connection_between(local, remote)
     }
 
     /// The limits and defaults in force.

@@ -18,6 +18,7 @@ use crate::call::{
     Accepted, CallRefused, ConnectionId, ConnectionOptions, Listen, ListenerId, Local,
     OpenConnection, Received, Release, Shutdown, Status,
 };
+use crate::config::Config;
 use crate::context::Context;
 use crate::observe::State;
 use crate::socket::{FourTuple, ports};
@@ -295,6 +296,35 @@ impl Tcp {
             Some(Record::Connection(connection)) => Ok(status::status(connection)),
             _ => Err(CallRefused::NoSuchEntry),
         }
+    }
+
+    /// What is known of the connection or half-open connection `id`.
+    pub fn status_of(&self, config: &Config, id: ConnectionId) -> Option<Status> {
+        let status = match self.records.get(id.0)? {
+            Record::Connection(connection) => status::status(connection),
+            Record::HalfOpen(half_open) => {
+                let settings = &self.listeners.get(half_open.listener.0)?.settings;
+                let resends_at = self.deadlines.get(id.0);
+                status::half_open_status(half_open, id.0, settings, config, resends_at)
+            }
+        };
+        Some(*status)
+    }
+
+    /// All connections, half-open ones too, in the order of their slots.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.records.iter().map(|(key, _)| ConnectionId(key))
+    }
+
+    /// The connection or half-open connection between these ends.
+    pub fn connection_between(
+        &self,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) -> Option<ConnectionId> {
+        self.demux
+            .connected(&FourTuple { local, remote })
+            .map(ConnectionId)
     }
 
     /// Changes settings.

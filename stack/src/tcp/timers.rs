@@ -83,6 +83,12 @@ impl Timers {
         self.0[timer as usize] != Instant::NEVER
     }
 
+    /// When `timer` expires; `None` while it does not run.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Instant> {
+        let at = self.0[timer as usize];
+        (at != Instant::NEVER).then_some(at)
+    }
+
     /// When the first of them expires; [`Instant::NEVER`] if none runs.
     pub(crate) fn earliest(&self) -> Instant {
         self.0.iter().copied().min().unwrap_or(Instant::NEVER)

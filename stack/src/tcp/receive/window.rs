@@ -41,6 +41,11 @@ impl ReceiveWindow {
         self.edge
     }
 
+    /// Rcv.Wind.Shift.
+    pub(crate) const fn shift(&self) -> u8 {
+        self.shift
+    }
+
     /// The most octets that wait for RECEIVE.
     pub(crate) const fn buffer_octets(&self) -> u32 {
         self.buffer_octets

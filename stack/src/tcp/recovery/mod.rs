@@ -8,6 +8,7 @@ use core::fmt::Debug;
 
 use crate::base::SeqNumber;
 use crate::config::Config;
+use crate::status::RecoveryPhase;
 use crate::tcp::sample::{AckSample, LossSignal};
 use crate::wire::tcp_options::SackBlocks;
 
@@ -44,6 +45,19 @@ pub(crate) enum ResendAll {
     NotCongestion,
 }
 
+/// Where recovery stands, for STATUS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Standing {
+    /// Whether something is being repaired.
+    pub(crate) phase: RecoveryPhase,
+    /// DupAcks.
+    pub(crate) duplicate_acks: u32,
+    /// Octets in flight that were reported.
+    pub(crate) sacked_octets: u32,
+    /// How far SND.UNA has come since ISS.
+    pub(crate) una_position: u64,
+}
+
 /// A way to find out what was lost.
 pub(crate) trait LossRecovery: Debug {
     /// The handshake is over; the first octet of text is `una`.
@@ -72,6 +86,9 @@ pub(crate) trait LossRecovery: Debug {
 
     /// True while losses are being repaired.
     fn is_recovering(&self) -> bool;
+
+    /// What STATUS tells.
+    fn standing(&self) -> Standing;
 }
 
 /// The algorithm of a new connection. There is one; others become variants of an enum here.

@@ -8,9 +8,10 @@ use alloc::collections::VecDeque;
 use core::ops::Range;
 
 use super::scoreboard::{DUP_THRESH, Scoreboard};
-use super::{LossRecovery, Resend, ResendAll, Sack};
+use super::{LossRecovery, Resend, ResendAll, Sack, Standing};
 use crate::base::SeqNumber;
 use crate::base::ranges::Ranges;
+use crate::status::RecoveryPhase;
 use crate::tcp::sample::{AckSample, LossSignal};
 use crate::wire::tcp_options::SackBlocks;
 
@@ -341,5 +342,20 @@ impl LossRecovery for NewReno {
 
     fn is_recovering(&self) -> bool {
         self.phase != Phase::Open
+    }
+
+    fn standing(&self) -> Standing {
+        let una = self.scoreboard.una();
+        let sacked = self.scoreboard.sacked_within(una..u64::MAX);
+        Standing {
+            phase: match self.phase {
+                Phase::Open => RecoveryPhase::Open,
+                Phase::Recovery { .. } => RecoveryPhase::FastRecovery,
+                Phase::Resending { .. } => RecoveryPhase::Resending,
+            },
+            duplicate_acks: self.duplicates,
+            sacked_octets: u32::try_from(sacked).unwrap_or(u32::MAX),
+            una_position: una,
+        }
     }
 }

@@ -55,6 +55,11 @@ impl RttEstimator {
         self.base.saturating_mul(factor).min(self.max)
     }
 
+    /// How often it was doubled since the last sample.
+    pub(crate) const fn backoffs(&self) -> u32 {
+        self.backoffs
+    }
+
     /// RFC 6298 §2.2, §2.3: a round trip took `r`.
     pub(crate) fn on_sample(&mut self, r: Duration) {
         let estimate = match self.estimate {

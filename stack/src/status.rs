@@ -1,0 +1,206 @@
+//! What STATUS tells of a connection (RFC 9293 §3.10.6), in the RFC's terms: plain data.
+//!
+//! `tcp/call/status.rs` fills it in for [`Call::Status`](crate::Call::Status) and for
+//! [`Stack::status`](crate::Stack::status); captures, invariants and scripts read it. It is a copy:
+//! nothing here refers to the connection, and nothing is decided here.
+
+use core::net::SocketAddr;
+
+use crate::base::{Duration, Instant};
+use crate::event::SoftError;
+use crate::observe::State;
+
+/// What STATUS found (RFC 9293 §3.10.6).
+///
+/// Of a handshake that a listener began and that is not over, only what the SYN said is known: the
+/// rest stands at its start.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[allow(missing_docs)]
+pub struct Status {
+    pub state: State,
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    /// Who holds the connection's name.
+    pub owner: Owner,
+
+    /// ISS.
+    pub iss: u32,
+    pub snd_una: u32,
+    /// SND.NXT: the next number to be used for the first time; it never moves back.
+    pub snd_nxt: u32,
+    pub snd_wnd: u32,
+    /// MAX.SND.WND of RFC 5961 §5.2: the largest window that the peer ever offered.
+    pub snd_max_wnd: u32,
+    /// IRS.
+    pub irs: u32,
+    pub rcv_nxt: u32,
+    pub rcv_wnd: u32,
+    /// Last.ACK.sent (RFC 7323 §4.3).
+    pub last_ack_sent: u32,
+
+    /// Octets that wait to be sent for the first time.
+    pub unsent_octets: usize,
+    /// Octets sent and not acknowledged.
+    pub in_flight_octets: u32,
+    /// "pipe" of RFC 6675 §4: octets that are thought to be in the network.
+    pub pipe_octets: u32,
+    /// Octets in flight that the peer reported by SACK.
+    pub sacked_octets: u32,
+    /// Octets that wait for RECEIVE.
+    pub unread_octets: usize,
+    /// Octets that wait for what is missing before them, bookkeeping included.
+    pub out_of_order_octets: usize,
+    /// The most octets that wait to be sent or acknowledged.
+    pub send_buffer_octets: usize,
+    /// The most octets that wait for RECEIVE.
+    pub receive_buffer_octets: usize,
+
+    pub cwnd_octets: u32,
+    pub ssthresh_octets: u32,
+    pub congestion_phase: CongestionPhase,
+    pub recovery_phase: RecoveryPhase,
+    /// DupAcks of RFC 6675 §2, RFC 5681 §3.2.
+    pub duplicate_acks: u32,
+    pub srtt: Option<Duration>,
+    pub rttvar: Option<Duration>,
+    /// RTO, backed off.
+    pub rto: Duration,
+    /// How often RTO was doubled since the last sample (RFC 6298 §5.5).
+    pub backoffs: u32,
+    /// Retransmission timeouts since something was last acknowledged.
+    pub timeouts: u32,
+    /// Window probes since the window was last open (RFC 9293 §3.8.6.1).
+    pub window_probes: u32,
+    /// Keep-alive probes since the peer last said anything (RFC 9293 §3.8.4).
+    pub keep_alive_probes: u32,
+    pub timers: Timers,
+    /// Whether an acknowledgment is due.
+    pub acknowledgment: AcknowledgmentDue,
+
+    /// SND.MSS: the most text in one segment, with the options that each carries.
+    pub snd_mss: u16,
+    /// The most text that the peer puts into one segment, as far as we know.
+    pub rcv_mss: u16,
+    /// The MSS that the peer advertised, or the default that stands for it.
+    pub peer_mss: u16,
+    /// The MSS that we advertise.
+    pub advertised_mss: u16,
+    /// Octets of the largest packet that gets through, as far as is known.
+    pub path_mtu_octets: u16,
+    /// Whether both sides agreed on window scaling, timestamps, SACK.
+    pub window_scaling: bool,
+    pub timestamps: bool,
+    pub sack: bool,
+    /// Snd.Wind.Shift and Rcv.Wind.Shift (RFC 7323 §2.3).
+    pub snd_wind_shift: u8,
+    pub rcv_wind_shift: u8,
+    /// TS.Recent, if timestamps were agreed on.
+    pub ts_recent: Option<u32>,
+
+    /// Text that the peer acknowledged, in all.
+    pub acked_octets: u64,
+    /// Text that arrived in order, in all.
+    pub received_octets: u64,
+    /// Segments sent again, in all.
+    pub retransmissions: u64,
+    /// When text, SYN or FIN was last sent.
+    pub last_sent_at: Option<Instant>,
+    /// When the peer was last heard of.
+    pub last_heard_at: Instant,
+
+    /// How far our FIN has come.
+    pub our_fin: FinProgress,
+    /// True once the peer's FIN was processed.
+    pub peer_fin: bool,
+    /// True while received urgent data is ahead of what RECEIVE took (RFC 9293 §3.8.5).
+    pub urgent_pending: bool,
+    /// The last soft error (RFC 9293 §3.9.1.8).
+    pub soft_error: Option<SoftError>,
+}
+
+/// Who holds a connection's name.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Owner {
+    /// A listener: the handshake goes on, or nobody accepted the connection yet.
+    Listener,
+    /// The user.
+    User,
+    /// Nobody any more: the connection ends by itself.
+    Nobody,
+}
+
+/// What cwnd does when text is acknowledged (RFC 5681 §3.1).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum CongestionPhase {
+    /// cwnd < ssthresh.
+    SlowStart,
+    /// cwnd >= ssthresh.
+    Avoidance,
+}
+
+/// Whether something is being repaired.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum RecoveryPhase {
+    /// Nothing is known to be lost.
+    Open,
+    /// Fast recovery (RFC 5681 §3.2, RFC 6582, RFC 6675).
+    FastRecovery,
+    /// Everything in flight is sent again: after a timeout, or because it did not fit the path.
+    Resending,
+}
+
+/// Whether an acknowledgment is due (RFC 9293 §3.8.6.3).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum AcknowledgmentDue {
+    /// None is.
+    No,
+    /// One may wait for its timer, or for text to ride on.
+    Delayed,
+    /// One goes out at once.
+    Now,
+}
+
+/// How far a FIN has come.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum FinProgress {
+    /// It was not sent.
+    NotSent,
+    /// It was sent.
+    InFlight,
+    /// It was acknowledged.
+    Acked,
+}
+
+/// When each timer of a connection expires; `None` while it does not run.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Timers {
+    /// RFC 6298 §5.
+    pub retransmission: Option<Instant>,
+    /// RFC 9293 §3.8.6.1, and the override of §3.8.6.2.1.
+    pub persist: Option<Instant>,
+    /// RFC 9293 §3.8.6.3.
+    pub delayed_ack: Option<Instant>,
+    /// RFC 9293 §3.8.4.
+    pub keep_alive: Option<Instant>,
+    /// RFC 9293 §3.8.3.
+    pub user: Option<Instant>,
+    /// RFC 9293 §3.6.1.
+    pub time_wait: Option<Instant>,
+}
+
+impl Timers {
+    /// Those that run, by the name that observations have for them, earliest first.
+    pub fn armed(&self) -> impl Iterator<Item = (&'static str, Instant)> {
+        let mut all = [
+            ("retransmission", self.retransmission),
+            ("persist", self.persist),
+            ("delayed ACK", self.delayed_ack),
+            ("keep-alive", self.keep_alive),
+            ("user timeout", self.user),
+            ("TIME-WAIT", self.time_wait),
+        ];
+        all.sort_by_key(|(_, at)| at.unwrap_or(Instant::NEVER));
+        all.into_iter()
+            .filter_map(|(name, at)| at.map(|at| (name, at)))
+    }
+}
