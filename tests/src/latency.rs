@@ -116,17 +116,48 @@ impl Measurement {
         }
     }
 
-    /// Finds out `trials` times, at least once.
+    /// Finds out `trials` times, at least once; between them, how late the machine itself wakes a
+    /// thread that sleeps.
     ///
     /// # Errors
     ///
     /// A call did not return, or not with what it must.
-    pub fn run(&mut self, trials: usize) -> Result<Distribution, Box<dyn std::error::Error>> {
-        let times = (0..trials.max(1))
-            .map(|_| (self.trial)())
-            .collect::<Result<_, _>>()?;
-        Ok(Distribution::of(times))
+    pub fn run(&mut self, trials: usize) -> Result<Measured, Box<dyn std::error::Error>> {
+        let mut ours = Vec::new();
+        let mut machine = Vec::new();
+        for _ in 0..trials.max(1) {
+            ours.push((self.trial)()?);
+            machine.push(lateness_of_a_sleep());
+        }
+        Ok(Measured {
+            ours: Distribution::of(ours),
+            machine: Distribution::of(machine),
+        })
     }
+}
+
+/// What was found out, and how the machine was in the same minute.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Measured {
+    /// How long the call took to know.
+    pub ours: Distribution,
+    /// How late a thread woke that asked the kernel for nothing but to sleep.
+    pub machine: Distribution,
+}
+
+impl Measured {
+    /// Whether one in a hundred took longer than `limit` beyond what the machine takes to wake
+    /// anybody. On an idle machine of its own the latter is a fraction of a millisecond; where the
+    /// processor is shared with others it is not, and no program can be better.
+    pub fn is_late(&self, limit: Duration) -> bool {
+        self.ours.p99 > limit + self.machine.p99
+    }
+}
+
+fn lateness_of_a_sleep() -> Duration {
+    let until = Instant::now() + AHEAD;
+    thread::sleep(AHEAD);
+    until.elapsed()
 }
 
 /// When a call returned, and how.

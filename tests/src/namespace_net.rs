@@ -195,7 +195,21 @@ pub fn in_own_network(
     launcher: &'static str,
     test: impl FnOnce() + Send + 'static,
 ) {
-    let outcome = within(TEST_LIMIT, move || {
+    in_own_network_within(TEST_LIMIT, name, launcher, test);
+}
+
+/// As [`in_own_network`], for a test that may take `limit`.
+///
+/// # Panics
+///
+/// As there.
+pub fn in_own_network_within(
+    limit: Duration,
+    name: &'static str,
+    launcher: &'static str,
+    test: impl FnOnce() + Send + 'static,
+) {
+    let outcome = within(limit, move || {
         enter_own_network()?;
         test();
         Ok(())

@@ -1,9 +1,9 @@
 //! The blocking kit on every transport.
 
 use sidestep::contract::{Ability, Kit, Nets, Pair, Report};
-use sidestep_tests::namespace_net::in_own_network;
+use sidestep_tests::namespace_net::in_own_network_within;
 
-use crate::runs::{Run, repeat};
+use crate::runs::{Run, limit, repeat};
 use crate::worlds::{
     SERVER_V4, SERVER_V6, disturbed, kernel, kit_in_memory, kit_on_kernel, kit_on_lossy_link,
     kit_on_pipe, lossy, perfect, tcp_pair, unix_ends, wire,
@@ -84,7 +84,8 @@ fn on_lossy_link(nets: &Nets, host: &str, run: Run) -> Report {
 
 #[test]
 fn kernel_v4() {
-    in_own_network(
+    in_own_network_within(
+        limit(),
         "contract::blocking::kernel_v4",
         env!("CARGO_BIN_EXE_in-own-network"),
         || {
@@ -97,7 +98,8 @@ fn kernel_v4() {
 
 #[test]
 fn kernel_v6() {
-    in_own_network(
+    in_own_network_within(
+        limit(),
         "contract::blocking::kernel_v6",
         env!("CARGO_BIN_EXE_in-own-network"),
         || {

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use sidestep::contract::{Disturbance, Report};
@@ -26,6 +27,19 @@ pub(crate) enum Scheduler {
     Disturbed { cores: usize },
 }
 
+/// So long a run may take, with the others of the process before it.
+const RUN_LIMIT: Duration = Duration::from_secs(120);
+
+/// How often each test runs.
+fn runs() -> u32 {
+    env::var(RUNS).map_or(2, |text| text.parse().expect("a number of runs"))
+}
+
+/// So long all runs of a test may take.
+pub(crate) fn limit() -> Duration {
+    RUN_LIMIT * runs()
+}
+
 /// Only one test is disturbed at a time: a disturbance is of the whole process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -35,7 +49,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Runs `test` as often as the environment says, and fails with the first report that is broken.
 pub(crate) fn repeat(what: &str, mut test: impl FnMut(Run) -> Report) {
-    let runs = env::var(RUNS).map_or(2, |text| text.parse().expect("a number of runs"));
+    let runs = runs();
     let _alone = alone();
     for number in 0..runs {
         let scheduler = match number % 4 {
@@ -44,7 +58,7 @@ pub(crate) fn repeat(what: &str, mut test: impl FnMut(Run) -> Report) {
             _ => Scheduler::Disturbed { cores: 1 },
         };
         let run = Run {
-            seed: 0x5eed_0000 + number,
+            seed: 0x5eed_0000 + u64::from(number),
             scheduler,
         };
         let report = match scheduler {

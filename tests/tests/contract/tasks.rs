@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sidestep::contract::{Kit, MakeError, Nets, Pair, Report, Spawner, Streams, Tasked};
 use sidestep::{TCPConn, future};
-use sidestep_tests::namespace_net::in_own_network;
+use sidestep_tests::namespace_net::in_own_network_within;
 
-use crate::runs::{Run, repeat};
+use crate::runs::{Run, limit, repeat};
 use crate::worlds::{
     SERVER_V4, SERVER_V6, disturbed, kernel, kit_in_memory, kit_on_kernel, kit_on_lossy_link,
     kit_on_pipe, lossy, perfect, unix_ends,
@@ -107,7 +107,8 @@ fn tokio_over_a_lossy_link() {
 
 #[test]
 fn tokio_on_the_kernel() {
-    in_own_network(
+    in_own_network_within(
+        limit(),
         "contract::tasks::tokio_on_the_kernel",
         env!("CARGO_BIN_EXE_in-own-network"),
         || {

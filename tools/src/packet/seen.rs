@@ -99,7 +99,12 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Reads a packet, and panics with the reason if anything about it is wrong.
+    /// Reads a packet.
+    ///
+    /// # Panics
+    ///
+    /// With the reason, if anything about it is wrong: for tests.
+    #[allow(clippy::panic)]
     #[track_caller]
     pub fn read(octets: &[u8]) -> Self {
         match Self::try_read(octets) {
