@@ -18,6 +18,7 @@ use crate::ingress::{path_to, tell_routers};
 use crate::ip::{Ip, Membership};
 use crate::raw;
 use crate::stack::Protocols;
+use crate::wire::cause::Cause;
 use crate::wire::packet::{
     Cast, Datagram, Fragmentation, HeaderOctets, Outgoing, ReceivedChecksum, Text,
 };
@@ -285,6 +286,7 @@ fn send_raw(
             header,
             text: Text::from(text),
             segment_octets: None,
+            cause: Cause::Payload { socket: socket.0 },
         },
     );
     Ok(Reply::Done)

@@ -17,6 +17,7 @@ use crate::raw::Claimed;
 use crate::stack::Protocols;
 use crate::tcp::PathTo;
 use crate::udp;
+use crate::wire::cause::Cause;
 use crate::wire::packet::{Datagram, Fragmentation, Outgoing, Packet, Text};
 use crate::wire::path_error::{PathError, PathErrorKind};
 use crate::wire::protocol::{Protocol, TrafficClass};
@@ -187,6 +188,7 @@ pub(crate) fn tell_routers(protocols: &mut Protocols, cx: &mut Context<'_>) {
                 header: told.header,
                 text: Text::from(told.text),
                 segment_octets: None,
+                cause: Cause::MembershipReport,
             },
         );
     }

@@ -9,6 +9,8 @@ use core::net::SocketAddr;
 use crate::base::{Duration, Instant, SeqNumber};
 use crate::call::ConnectionId;
 use crate::discard::Discard;
+use crate::event::{ConnectionError, SoftError};
+pub use crate::wire::cause::{Cause, SendReason};
 
 /// The states of Figure 5 of RFC 9293, spelled as there. LISTEN belongs to listeners.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -27,33 +29,47 @@ pub enum State {
     TimeWait,
 }
 
-/// Why a segment is sent. The order is that of urgency in `tcp/output.rs`.
+/// The timers of a connection (RFC 9293 §3.10.8, and those that other sections add).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum SendReason {
-    /// RFC 9293 §3.10.7: a segment that fits no connection, or an abort.
-    Reset,
-    /// RFC 9293 §3.10.1: SYN or SYN-ACK.
-    Open,
-    /// RFC 9293 §3.10.7.4: an acknowledgment that waits for nothing.
-    AcknowledgeNow,
-    /// RFC 9293 §3.8.6.3: an acknowledgment that waited for its timer.
-    AcknowledgeDelayed,
-    /// RFC 5961 §3 to §5: a challenge.
-    Challenge,
-    /// RFC 6298 §5.4: the retransmission timer expired.
-    RetransmissionTimeout,
-    /// RFC 5681 §3.2, RFC 6582 §3.2: the peer is missing this.
-    FastRetransmit,
-    /// RFC 9293 §3.8.6.1: the peer's window is zero.
-    WindowProbe,
-    /// RFC 9293 §3.8.4: are you still there?
+pub enum Timer {
+    /// RFC 6298 §5.
+    Retransmission,
+    /// RFC 9293 §3.8.6.1: the peer's window is zero. Also the override of §3.8.6.2.1.
+    Persist,
+    /// RFC 9293 §3.8.6.3.
+    DelayedAck,
+    /// RFC 9293 §3.8.4.
     KeepAlive,
-    /// RFC 9293 §3.8.6.2.2: the window has opened.
-    WindowUpdate,
-    /// RFC 9293 §3.10.2: text that was never sent before.
-    NewText,
-    /// RFC 9293 §3.10.4: no more text from us.
-    Fin,
+    /// RFC 9293 §3.8.3: R2 as a time; and the limits of connections without a user.
+    User,
+    /// RFC 9293 §3.6.1: 2 MSL.
+    TimeWait,
+}
+
+impl Timer {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retransmission => "retransmission",
+            Self::Persist => "persist",
+            Self::DelayedAck => "delayed ACK",
+            Self::KeepAlive => "keep-alive",
+            Self::User => "user timeout",
+            Self::TimeWait => "TIME-WAIT",
+        }
+    }
+
+    /// The clause that has it.
+    pub const fn clause(self) -> &'static str {
+        match self {
+            Self::Retransmission => "RFC 6298 §5",
+            Self::Persist => "RFC 9293 §3.8.6.1",
+            Self::DelayedAck => "RFC 9293 §3.8.6.3",
+            Self::KeepAlive => "RFC 9293 §3.8.4",
+            Self::User => "RFC 9293 §3.8.3",
+            Self::TimeWait => "RFC 9293 §3.6.1",
+        }
+    }
 }
 
 /// Why a name server is asked.
@@ -108,12 +124,37 @@ pub enum Observation {
         /// Why it was sent.
         reason: SendReason,
     },
+    /// A packet leaves: the last observation of the call of
+    /// [`next_packet`](crate::Stack::next_packet) that returns it. The pieces of a superpacket that
+    /// is cut here, and fragments, have the same cause.
+    PacketSent {
+        /// Why.
+        cause: Cause,
+        /// Octets of the packet.
+        octets: u32,
+    },
+    /// A connection ended before its time, and its user is told so.
+    Failed {
+        /// Which one.
+        connection: ConnectionId,
+        /// Why.
+        error: ConnectionError,
+        /// The clause that has it end.
+        clause: &'static str,
+    },
+    /// ICMP, or the peer's silence, told of trouble that may pass (RFC 9293 §3.9.1.8).
+    SoftError {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// What.
+        error: SoftError,
+    },
     /// A timer of a connection fired (RFC 9293 §3.10.8).
     TimerFired {
         /// Which one.
         connection: ConnectionId,
         /// Which timer.
-        timer: &'static str,
+        timer: Timer,
     },
     /// The retransmission timeout has a new value (RFC 6298).
     RetransmissionTimeoutChanged {
@@ -157,12 +198,16 @@ impl Observation {
         match self {
             Self::StateChanged { connection, .. }
             | Self::TimerFired { connection, .. }
+            | Self::Failed { connection, .. }
+            | Self::SoftError { connection, .. }
             | Self::RetransmissionTimeoutChanged { connection, .. }
             | Self::CongestionWindowChanged { connection, .. } => Some(*connection),
             Self::SegmentSent { connection, .. } => *connection,
-            Self::Discarded { .. } | Self::PathMtuChanged { .. } | Self::NameQuerySent { .. } => {
-                None
-            }
+            // What a connection sent is told by `SegmentSent`, once for a superpacket.
+            Self::PacketSent { .. }
+            | Self::Discarded { .. }
+            | Self::PathMtuChanged { .. }
+            | Self::NameQuerySent { .. } => None,
         }
     }
 
@@ -170,11 +215,13 @@ impl Observation {
     pub const fn clause(&self) -> &'static str {
         match self {
             Self::Discarded { reason } => reason.clause(),
-            Self::StateChanged { clause, .. } | Self::CongestionWindowChanged { clause, .. } => {
-                clause
-            }
+            Self::StateChanged { clause, .. }
+            | Self::CongestionWindowChanged { clause, .. }
+            | Self::Failed { clause, .. } => clause,
+            Self::PacketSent { cause, .. } => cause.clause(),
+            Self::SoftError { .. } => "RFC 9293 §3.9.1.8",
             Self::SegmentSent { reason, .. } => reason.clause(),
-            Self::TimerFired { .. } => "RFC 9293 §3.10.8",
+            Self::TimerFired { timer, .. } => timer.clause(),
             Self::RetransmissionTimeoutChanged { .. } => "RFC 6298 §2",
             Self::PathMtuChanged { .. } => "RFC 1191 §3, RFC 8201 §4",
             Self::NameQuerySent { reason, .. } => reason.clause(),
@@ -197,22 +244,25 @@ impl NameQueryReason {
     }
 }
 
-impl SendReason {
-    /// The clause that has us send.
-    pub const fn clause(self) -> &'static str {
+impl Cause {
+    /// The connection whose segment it is, if it is one's.
+    pub const fn connection(self) -> Option<ConnectionId> {
         match self {
-            Self::Reset => "RFC 9293 §3.5.2",
-            Self::Open => "RFC 9293 §3.10.1",
-            Self::AcknowledgeNow => "RFC 9293 §3.10.7.4",
-            Self::AcknowledgeDelayed => "RFC 9293 §3.8.6.3",
-            Self::Challenge => "RFC 5961 §3.2",
-            Self::RetransmissionTimeout => "RFC 6298 §5.4",
-            Self::FastRetransmit => "RFC 5681 §3.2",
-            Self::WindowProbe => "RFC 9293 §3.8.6.1",
-            Self::KeepAlive => "RFC 9293 §3.8.4",
-            Self::WindowUpdate => "RFC 9293 §3.8.6.2.2",
-            Self::NewText => "RFC 9293 §3.10.2",
-            Self::Fin => "RFC 9293 §3.10.4",
+            Self::Segment {
+                connection: Some(key),
+                ..
+            } => Some(ConnectionId(key)),
+            Self::Segment {
+                connection: None, ..
+            }
+            | Self::Datagram { .. }
+            | Self::Payload { .. }
+            | Self::EchoReply
+            | Self::PortUnreachable
+            | Self::ProtocolUnknown
+            | Self::ParameterProblem
+            | Self::ReassemblyTimeout
+            | Self::MembershipReport => None,
         }
     }
 }

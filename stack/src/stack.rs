@@ -176,12 +176,23 @@ impl Stack {
             if let Some(packet) = egress::next_packet(protocols, &mut cx, offload) {
                 self.packets_out += 1;
                 self.octets_out += packet.octets() as u64;
+                self.explain(&packet);
                 return Some(packet);
             }
             let packet = protocols.outbox.next_to_ourselves()?;
             ingress::packet_arrives(protocols, &mut cx, packet, Arrival::Loopback);
         }
         None
+    }
+
+    /// Tells those who observe why `packet` leaves.
+    fn explain(&mut self, packet: &OutPacket) {
+        if let Some(cause) = packet.cause {
+            self.log.write(self.now, || Observation::PacketSent {
+                cause,
+                octets: packet.octets() as u32,
+            });
+        }
     }
 
     /// A notice to the application: door two out. Pull until there is none.

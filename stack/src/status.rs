@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 
 use crate::base::{Duration, Instant};
 use crate::event::SoftError;
-use crate::observe::State;
+use crate::observe::{State, Timer};
 
 /// What STATUS found (RFC 9293 §3.10.6).
 ///
@@ -189,18 +189,18 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Those that run, by the name that observations have for them, earliest first.
-    pub fn armed(&self) -> impl Iterator<Item = (&'static str, Instant)> {
+    /// Those that run, earliest first.
+    pub fn armed(&self) -> impl Iterator<Item = (Timer, Instant)> {
         let mut all = [
-            ("retransmission", self.retransmission),
-            ("persist", self.persist),
-            ("delayed ACK", self.delayed_ack),
-            ("keep-alive", self.keep_alive),
-            ("user timeout", self.user),
-            ("TIME-WAIT", self.time_wait),
+            (Timer::Retransmission, self.retransmission),
+            (Timer::Persist, self.persist),
+            (Timer::DelayedAck, self.delayed_ack),
+            (Timer::KeepAlive, self.keep_alive),
+            (Timer::User, self.user),
+            (Timer::TimeWait, self.time_wait),
         ];
         all.sort_by_key(|(_, at)| at.unwrap_or(Instant::NEVER));
         all.into_iter()
-            .filter_map(|(name, at)| at.map(|at| (name, at)))
+            .filter_map(|(timer, at)| at.map(|at| (timer, at)))
     }
 }

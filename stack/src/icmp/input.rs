@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{Input, quote};
 use crate::context::Context;
 use crate::discard::Discard;
+use crate::wire::cause::Cause;
 use crate::wire::icmpv4::{Echo, IcmpRejected, Icmpv4Message, unreachable};
 use crate::wire::icmpv6::Icmpv6Message;
 use crate::wire::membership::mld;
@@ -99,6 +100,7 @@ fn echo_reply(cx: &Context<'_>, datagram: &Datagram, echo: Echo) -> Outgoing {
         header,
         text,
         segment_octets: None,
+        cause: Cause::EchoReply,
     }
 }
 

@@ -12,6 +12,7 @@ use super::limiter::Limiter;
 use super::quote::{Anatomy, Fragment};
 use crate::context::Context;
 use crate::discard::Discard;
+use crate::wire::cause::Cause;
 use crate::wire::icmpv4::{self, ICMP_HEADER_OCTETS, Icmpv4Message, unreachable};
 use crate::wire::icmpv6::{self, Icmpv6Message};
 use crate::wire::ipv4::IPV4_HEADER_OCTETS;
@@ -54,6 +55,12 @@ pub(super) fn report(
         header,
         text: Text::from(quote),
         segment_octets: None,
+        cause: match report.problem {
+            Problem::ProtocolUnknown { .. } => Cause::ProtocolUnknown,
+            Problem::PortUnreachable => Cause::PortUnreachable,
+            Problem::Parameter(_) => Cause::ParameterProblem,
+            Problem::ReassemblyTimeout => Cause::ReassemblyTimeout,
+        },
     })
 }
 

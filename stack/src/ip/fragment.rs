@@ -4,6 +4,7 @@
 //! of eight octets and as large as the path allows; pieces never overlap and share the payload's
 //! octets.
 
+use crate::wire::cause::Cause;
 use crate::wire::ipv4::{IPV4_HEADER_OCTETS, Ipv4Header};
 use crate::wire::ipv6::{
     FragmentHeader, IPV6_FRAGMENT_HEADER_OCTETS, IPV6_HEADER_OCTETS, Ipv6Header,
@@ -39,6 +40,7 @@ pub(crate) fn pieces_v4(
     identification: u16,
     payload: Text,
     mtu_octets: usize,
+    cause: Cause,
 ) -> impl Iterator<Item = OutPacket> {
     let room_octets = mtu_octets.saturating_sub(IPV4_HEADER_OCTETS);
     cut(payload, room_octets).map(move |piece| {
@@ -51,7 +53,7 @@ pub(crate) fn pieces_v4(
             ..header
         };
         fields.emit(piece.text.octets(), &mut octets);
-        packet(octets, piece.text)
+        packet(octets, piece.text, cause)
     })
 }
 
@@ -61,6 +63,7 @@ pub(crate) fn pieces_v6(
     identification: u32,
     payload: Text,
     mtu_octets: usize,
+    cause: Cause,
 ) -> impl Iterator<Item = OutPacket> {
     let room_octets = mtu_octets.saturating_sub(IPV6_HEADER_OCTETS + IPV6_FRAGMENT_HEADER_OCTETS);
     cut(payload, room_octets).map(move |piece| {
@@ -80,14 +83,15 @@ pub(crate) fn pieces_v6(
             identification,
         };
         fragment.emit(&mut octets);
-        packet(octets, piece.text)
+        packet(octets, piece.text, cause)
     })
 }
 
-fn packet(header: HeaderOctets, text: Text) -> OutPacket {
+fn packet(header: HeaderOctets, text: Text, cause: Cause) -> OutPacket {
     OutPacket {
         header,
         text,
+        cause: Some(cause),
         ..OutPacket::default()
     }
 }

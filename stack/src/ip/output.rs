@@ -239,6 +239,7 @@ fn emit_one(
             offset: field as u16,
         }),
         segment_octets: outgoing.segment_octets,
+        cause: Some(outgoing.cause),
     };
     out.push_back((way, packet));
 }
@@ -252,6 +253,7 @@ fn emit_fragments(
     way: Way,
     out: &mut Packets,
 ) -> Result<(), CallRefused> {
+    let cause = outgoing.cause;
     fill_checksum(&mut outgoing, Finish::Here);
     let mut payload = Text::from(Bytes::copy_from_slice(outgoing.header.as_slice()));
     for slice in outgoing.text.slices() {
@@ -262,7 +264,7 @@ fn emit_fragments(
             // RFC 6864 §4.3: rather none than one that is still on its way.
             let identification =
                 next_identification_v4(ip, cx, &outgoing).ok_or(CallRefused::LimitReached)?;
-            let pieces = fragment::pieces_v4(fields, identification, payload, mtu_octets);
+            let pieces = fragment::pieces_v4(fields, identification, payload, mtu_octets, cause);
             out.extend(pieces.map(|packet| (way, packet)));
         }
         Some(IpHeader::V6(fields)) => {
@@ -271,7 +273,7 @@ fn emit_fragments(
                 outgoing.destination,
                 outgoing.protocol,
             );
-            let pieces = fragment::pieces_v6(fields, identification, payload, mtu_octets);
+            let pieces = fragment::pieces_v6(fields, identification, payload, mtu_octets, cause);
             out.extend(pieces.map(|packet| (way, packet)));
         }
         None => return Err(CallRefused::FamilyMismatch),

@@ -17,6 +17,8 @@ use crate::event::{Event, SocketError};
 use crate::wire::packet::{Offload, Packet};
 use crate::wire::protocol::Protocol;
 
+mod explained;
+
 const NOW: Instant = Instant::ZERO;
 
 fn stack(config: Config, addresses: &[&str]) -> Stack {

@@ -20,7 +20,7 @@ use crate::call::{
 };
 use crate::config::Config;
 use crate::context::Context;
-use crate::observe::State;
+use crate::observe::{SendReason, State};
 use crate::socket::{FourTuple, ports};
 
 const ABORT: &str = "RFC 9293 §3.10.5";
@@ -190,8 +190,9 @@ impl Tcp {
                 half_open.iss + 1,
                 half_open.rcv_nxt(),
             );
-            self.push_reply(cx, &tuple, &listener.settings, &rst);
-            self.forget_half_open(key);
+            let (id, why) = (Some(ConnectionId(key)), SendReason::Abort);
+            self.push_reply(cx, &tuple, &listener.settings, &rst, id, why);
+            self.forget_half_open(cx, key, "RFC 9293 §3.10.4");
         }
         Ok(())
     }
@@ -353,7 +354,8 @@ impl Tcp {
         let rst = abort::abort(connection, ABORT, cx);
         let (tuple, settings) = (connection.tuple, connection.settings.clone());
         if let Some(rst) = rst {
-            self.push_reply(cx, &tuple, &settings, &rst);
+            let (id, why) = (Some(ConnectionId(key)), SendReason::Abort);
+            self.push_reply(cx, &tuple, &settings, &rst, id, why);
         }
         self.settle(cx, key);
     }

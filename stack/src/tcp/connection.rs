@@ -305,6 +305,7 @@ impl Connection {
         self.recovery.on_established(self.snd.window.una, self.sack);
         let smss = self.smss();
         self.congestion.on_established(smss, handshake);
+        self.tell_cwnd("RFC 6928 §2", cx);
         self.timers.stop(Timer::User);
         self.enter(State::Established, clause, cx);
         self.notices.established = self.opening == Opening::Active;
@@ -372,15 +373,33 @@ impl Connection {
     ) {
         self.enter_closed(clause, cx);
         self.notices.failed = Some(error);
+        let connection = self.id;
+        cx.observe(|| Observation::Failed {
+            connection,
+            error,
+            clause,
+        });
     }
 
     /// A soft error (RFC 9293 §3.9.1.8).
-    pub(crate) const fn note_soft_error(&mut self, error: SoftError) {
+    pub(crate) fn note_soft_error(&mut self, error: SoftError, cx: &mut Context<'_>) {
         // What ICMP said explains more than that nobody answers.
         if !matches!(error, SoftError::NoAnswer) || self.soft_error.is_none() {
             self.soft_error = Some(error);
         }
         self.notices.soft = Some(error);
+        let connection = self.id;
+        cx.observe(|| Observation::SoftError { connection, error });
+    }
+
+    /// Those who observe hear where cwnd stands now.
+    pub(crate) fn tell_cwnd(&self, clause: &'static str, cx: &mut Context<'_>) {
+        cx.observe(|| Observation::CongestionWindowChanged {
+            connection: self.id,
+            cwnd_octets: self.congestion.cwnd_octets(),
+            ssthresh_octets: self.congestion.ssthresh_octets(),
+            clause,
+        });
     }
 
     /// How far our FIN has come.
@@ -427,12 +446,12 @@ impl Connection {
 
     /// A challenge ACK, or another answer to something that may be forged, is due, if the limiter
     /// permits (RFC 5961 §7).
-    pub(crate) fn challenge(&mut self, cx: &Context<'_>) {
+    pub(crate) fn challenge(&mut self, reason: SendReason, cx: &Context<'_>) {
         if self
             .challenge
             .permits(cx.now, cx.config.challenge_acks_per_second)
         {
-            self.acknowledge_now(SendReason::Challenge);
+            self.acknowledge_now(reason);
         }
     }
 

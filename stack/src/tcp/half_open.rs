@@ -13,7 +13,7 @@ use super::timestamps::{TimestampState, ts_value};
 use crate::base::{Instant, Key, SeqNumber};
 use crate::call::{ConnectionId, ListenerId};
 use crate::config::{Config, millis};
-use crate::observe::State;
+use crate::observe::{SendReason, State};
 use crate::socket::FourTuple;
 use crate::wire::tcp::{TcpFlags, TcpHeader};
 use crate::wire::tcp_options::{TcpOptions, Timestamps};
@@ -43,10 +43,10 @@ pub(crate) struct HalfOpen {
     pub(crate) began_at: Instant,
     /// How often the SYN-ACK was repeated.
     pub(crate) retransmissions: u32,
-    /// Whether a SYN-ACK is to be sent.
-    pub(crate) owes_syn_ack: bool,
-    /// Whether a bare ACK is to be sent.
-    pub(crate) owes_ack: bool,
+    /// Whether a SYN-ACK is to be sent, and why.
+    pub(crate) owes_syn_ack: Option<SendReason>,
+    /// Whether a bare ACK is to be sent, and why.
+    pub(crate) owes_ack: Option<SendReason>,
     /// Whether it stands in the queue of those that may have something to send.
     pub(crate) is_ready: bool,
     /// How many answers to what may be forged.

@@ -13,10 +13,10 @@ use super::connection::{Connection, Handle};
 use super::segment::Segment;
 use super::{PathTo, Record, Tcp, reset};
 use crate::base::{Key, SeqNumber};
-use crate::call::ListenerId;
+use crate::call::{ConnectionId, ListenerId};
 use crate::context::Context;
 use crate::discard::Discard;
-use crate::observe::State;
+use crate::observe::{Observation, SendReason, State};
 use crate::socket::FourTuple;
 use crate::wire::checksum::Sum;
 use crate::wire::packet::{Cast, Datagram, ReceivedChecksum};
@@ -63,6 +63,7 @@ impl Tcp {
             State::SynSent => syn_sent::segment_arrives(connection, segment, cx),
             _ => synchronized::segment_arrives(connection, segment, cx),
         };
+        let mut why = SendReason::Reset;
         let rst = match step {
             ControlFlow::Continue(()) | ControlFlow::Break(Verdict::Ended) => None,
             ControlFlow::Break(Verdict::Dropped(reason)) => {
@@ -74,6 +75,7 @@ impl Tcp {
                 reset::answering(segment)
             }
             ControlFlow::Break(Verdict::Unread) => {
+                why = SendReason::Abort;
                 abort::abort(connection, "RFC 9293 §3.6.1, SHLD-3", cx)
             }
             ControlFlow::Break(Verdict::Reopens) => {
@@ -84,8 +86,8 @@ impl Tcp {
             }
         };
         if let Some(rst) = rst {
-            let settings = connection.settings.clone();
-            self.push_reply(cx, &segment.tuple, &settings, &rst);
+            let (id, settings) = (connection.id, connection.settings.clone());
+            self.push_reply(cx, &segment.tuple, &settings, &rst, Some(id), why);
         }
         self.settle(cx, key);
     }
@@ -102,7 +104,7 @@ impl Tcp {
             return;
         };
         let Some(listener) = self.listeners.get_mut(half_open.listener.0) else {
-            return self.forget_half_open(key);
+            return self.forget_half_open(cx, key, "RFC 9293 §3.10.4");
         };
         let step = syn_received::segment_arrives(half_open, &listener.settings, segment, cx);
         match step {
@@ -110,7 +112,8 @@ impl Tcp {
                 cx.discard(reason);
                 let settings = listener.settings.clone();
                 if let Some(rst) = reset::answering(segment) {
-                    self.push_reply(cx, &segment.tuple, &settings, &rst);
+                    let (id, why) = (Some(ConnectionId(key)), SendReason::Reset);
+                    self.push_reply(cx, &segment.tuple, &settings, &rst, id, why);
                 }
                 self.make_ready(key);
             }
@@ -123,7 +126,7 @@ impl Tcp {
                 if let Some(reason) = reason {
                     cx.discard(reason);
                 }
-                self.forget_half_open(key);
+                self.forget_half_open(cx, key, "RFC 9293 §3.10.7.4");
             }
             syn_received::Step::Completes if listener.is_full() => {
                 // Our SYN-ACK is repeated later; until then the peer believes to be connected.
@@ -182,7 +185,8 @@ impl Tcp {
                 cx.discard(reason);
                 if let Some(rst) = reset::answering(segment) {
                     let settings = self.default_settings(cx);
-                    self.push_reply(cx, &segment.tuple, &settings, &rst);
+                    let why = SendReason::Reset;
+                    self.push_reply(cx, &segment.tuple, &settings, &rst, None, why);
                 }
             }
             _ => {}
@@ -233,6 +237,12 @@ impl Tcp {
             .insert(Record::HalfOpen(alloc::boxed::Box::new(half_open)));
         listener.push_half_open(key);
         self.half_open += 1;
+        cx.observe(|| Observation::StateChanged {
+            connection: ConnectionId(key),
+            from: State::Listen,
+            to: State::SynReceived,
+            clause: "RFC 9293 §3.10.7.2, third",
+        });
         // Nobody has these ends: `connected` was asked first.
         let _ = self.demux.connect(tuple, key);
         self.make_ready(key);
@@ -246,7 +256,7 @@ impl Tcp {
         {
             if self.is_half_open(oldest) {
                 cx.discard(Discard::TcpSynQueueFull);
-                return self.forget_half_open(oldest);
+                return self.forget_half_open(cx, oldest, "RFC 4987 §3.4");
             }
         }
     }

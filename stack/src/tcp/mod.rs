@@ -54,7 +54,7 @@ use crate::call::{ConnectionId, ConnectionOptions, ListenerId};
 use crate::config::Config;
 use crate::context::Context;
 use crate::event::Event;
-use crate::observe::{SendReason, State};
+use crate::observe::{Observation, SendReason, State, Timer};
 use crate::socket::{Demux, FourTuple};
 use crate::wire::packet::{Outgoing, Text};
 use crate::wire::tcp::TcpHeader;
@@ -174,9 +174,13 @@ impl Tcp {
                     self.settle(cx, key);
                 }
                 Some(Record::HalfOpen(half_open)) => {
+                    cx.observe(|| Observation::TimerFired {
+                        connection: ConnectionId(key),
+                        timer: Timer::Retransmission,
+                    });
                     match timeout::retransmission::half_open_expires(half_open, cx.config, cx.now) {
                         HalfOpenStep::Repeats => self.make_ready(key),
-                        HalfOpenStep::GivesUp => self.forget_half_open(key),
+                        HalfOpenStep::GivesUp => self.forget_half_open(cx, key, "RFC 9293 §3.8.3"),
                     }
                 }
                 None => {}
@@ -251,8 +255,9 @@ impl Tcp {
             return None;
         };
         let listener = self.listeners.get(half_open.listener.0)?;
-        let repeats = half_open.owes_syn_ack;
-        let segment = segment_out::emit_half_open(half_open, &listener.settings, cx);
+        let repeats = half_open.owes_syn_ack.is_some();
+        let segment =
+            segment_out::emit_half_open(ConnectionId(key), half_open, &listener.settings, cx);
         if repeats {
             let due_at = half_open.next_retransmission_at(cx.config, cx.now);
             self.deadlines.set(key, due_at);
@@ -327,10 +332,16 @@ impl Tcp {
         }
     }
 
-    fn forget_half_open(&mut self, key: Key) {
+    fn forget_half_open(&mut self, cx: &mut Context<'_>, key: Key, clause: &'static str) {
         let Some(Record::HalfOpen(half_open)) = self.records.remove(key) else {
             return;
         };
+        cx.observe(|| Observation::StateChanged {
+            connection: ConnectionId(key),
+            from: State::SynReceived,
+            to: State::Closed,
+            clause,
+        });
         self.deadlines.clear(key);
         self.half_open -= 1;
         self.demux.disconnect(&half_open.tuple, key);
@@ -375,12 +386,15 @@ impl Tcp {
         tuple: &FourTuple,
         settings: &Settings,
         rst: &TcpHeader,
+        connection: Option<ConnectionId>,
+        reason: SendReason,
     ) {
         if self.replies.len() >= REPLIES_MAX {
             return;
         }
-        segment_out::observe(None, tuple, rst, 0, SendReason::Reset, cx);
-        let outgoing = segment_out::outgoing(tuple, settings, rst, Text::new(), None);
+        segment_out::observe(connection, tuple, rst, 0, reason, cx);
+        let cause = segment_out::cause(connection, reason);
+        let outgoing = segment_out::outgoing(tuple, settings, rst, Text::new(), None, cause);
         self.replies.push_back(outgoing);
     }
 

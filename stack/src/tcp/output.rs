@@ -6,7 +6,7 @@
 
 use super::congestion::CongestionControl;
 use super::connection::Connection;
-use super::recovery::{LossRecovery, Resend};
+use super::recovery::{LossRecovery, Resend, ResendAll};
 use super::segment_out::{Form, emit};
 use super::send::segmentize::{Cut, Offer, Override, Stream, cut};
 use super::state;
@@ -79,7 +79,12 @@ fn open(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
     }
     let rto = connection.rtt.rto();
     connection.timers.set(Timer::Retransmission, cx.now + rto);
-    let form = Form::new(iss, flags, SendReason::Open);
+    let reason = if first {
+        SendReason::Open
+    } else {
+        SendReason::OpenAgain
+    };
+    let form = Form::new(iss, flags, reason);
     Some(emit(connection, form, cx))
 }
 
@@ -90,10 +95,10 @@ fn retransmit(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgo
         return None;
     }
     let resend = connection.recovery.next_resend(most)?;
-    let reason = if connection.attempts.timeouts > 0 {
-        SendReason::RetransmissionTimeout
-    } else {
-        SendReason::FastRetransmit
+    let reason = match connection.recovery.resends_all() {
+        Some(ResendAll::Timeout) => SendReason::RetransmissionTimeout,
+        Some(ResendAll::NotCongestion) => SendReason::Refit,
+        None => SendReason::FastRetransmit,
     };
     send_again(connection, resend, reason, cx)
 }
@@ -108,7 +113,7 @@ fn speculate(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoi
         return None;
     }
     let resend = connection.recovery.next_speculative(most)?;
-    send_again(connection, resend, SendReason::FastRetransmit, cx)
+    send_again(connection, resend, SendReason::RescueRetransmit, cx)
 }
 
 /// How much of a lost part may be sent again at once.
@@ -372,12 +377,16 @@ fn persist_interval(connection: &Connection, cx: &Context<'_>) -> Duration {
 }
 
 /// RFC 5681 §4.1.
-fn restart_after_idle(connection: &mut Connection, cx: &Context<'_>) {
+fn restart_after_idle(connection: &mut Connection, cx: &mut Context<'_>) {
     if connection.snd.window.in_flight() == 0
         && let Some(last) = connection.snd.in_flight.last_sent_at()
         && connection.rtt.rto() < cx.now.since(last)
     {
+        let before = connection.congestion.cwnd_octets();
         connection.congestion.on_idle();
+        if before != connection.congestion.cwnd_octets() {
+            connection.tell_cwnd("RFC 5681 §4.1", cx);
+        }
     }
 }
 

@@ -104,5 +104,5 @@ fn take_error(connection: &mut Connection, kind: PathErrorKind, cx: &mut Context
         // Path MTU is told apart.
         PathErrorKind::TooBig { .. } => return,
     };
-    connection.note_soft_error(soft);
+    connection.note_soft_error(soft, cx);
 }

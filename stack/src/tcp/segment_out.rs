@@ -8,9 +8,11 @@ use super::half_open::HalfOpen;
 use super::negotiate;
 use super::settings::Settings;
 use crate::base::SeqNumber;
+use crate::call::ConnectionId;
 use crate::context::Context;
 use crate::observe::{Observation, SendReason, State};
 use crate::socket::FourTuple;
+use crate::wire::cause::Cause;
 use crate::wire::packet::{Fragmentation, HeaderOctets, Outgoing, Text};
 use crate::wire::protocol::{Ecn, Protocol, TrafficClass};
 use crate::wire::tcp::{TcpFlags, TcpHeader};
@@ -77,6 +79,7 @@ pub(crate) fn emit(connection: &mut Connection, form: Form, cx: &mut Context<'_>
         &header,
         form.text,
         form.segment_octets,
+        cause(Some(connection.id), form.reason),
     );
     observe(
         Some(connection.id),
@@ -91,25 +94,33 @@ pub(crate) fn emit(connection: &mut Connection, form: Form, cx: &mut Context<'_>
 
 /// The SYN-ACK, or the bare ACK, that a half-open connection owes.
 pub(crate) fn emit_half_open(
+    id: ConnectionId,
     half_open: &mut HalfOpen,
     settings: &Settings,
     cx: &mut Context<'_>,
 ) -> Option<Outgoing> {
-    let (header, reason) = if core::mem::take(&mut half_open.owes_syn_ack) {
-        (half_open.syn_ack(settings, cx.now), SendReason::Open)
-    } else if core::mem::take(&mut half_open.owes_ack) {
-        (half_open.bare_ack(settings, cx.now), SendReason::Challenge)
+    let (header, reason) = if let Some(reason) = half_open.owes_syn_ack.take() {
+        (half_open.syn_ack(settings, cx.now), reason)
+    } else if let Some(reason) = half_open.owes_ack.take() {
+        (half_open.bare_ack(settings, cx.now), reason)
     } else {
         return None;
     };
-    observe(None, &half_open.tuple, &header, 0, reason, cx);
+    observe(Some(id), &half_open.tuple, &header, 0, reason, cx);
     Some(outgoing(
         &half_open.tuple,
         settings,
         &header,
         Text::new(),
         None,
+        cause(Some(id), reason),
     ))
+}
+
+/// Why a segment of `connection` leaves.
+pub(crate) fn cause(connection: Option<ConnectionId>, reason: SendReason) -> Cause {
+    let connection = connection.map(|id| id.0);
+    Cause::Segment { connection, reason }
 }
 
 /// Header and text for IP. Segments are never fragmented: their size follows the path MTU.
@@ -119,6 +130,7 @@ pub(crate) fn outgoing(
     header: &TcpHeader,
     text: Text,
     segment_octets: Option<u16>,
+    cause: Cause,
 ) -> Outgoing {
     let mut octets = HeaderOctets::new();
     header.emit(&mut octets);
@@ -132,12 +144,13 @@ pub(crate) fn outgoing(
         header: octets,
         text,
         segment_octets,
+        cause,
     }
 }
 
 /// Writes down that a segment was sent.
 pub(crate) fn observe(
-    connection: Option<crate::call::ConnectionId>,
+    connection: Option<ConnectionId>,
     tuple: &FourTuple,
     header: &TcpHeader,
     text_octets: usize,

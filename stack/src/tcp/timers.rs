@@ -4,23 +4,7 @@
 //! has expired; here nothing is decided.
 
 use crate::base::Instant;
-
-/// Which timer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Timer {
-    /// RFC 6298 §5.
-    Retransmission,
-    /// RFC 9293 §3.8.6.1: the peer's window is zero. Also the override of §3.8.6.2.1.
-    Persist,
-    /// RFC 9293 §3.8.6.3.
-    DelayedAck,
-    /// RFC 9293 §3.8.4.
-    KeepAlive,
-    /// RFC 9293 §3.8.3: R2 as a time; and the limits of connections without a user.
-    User,
-    /// RFC 9293 §3.6.1: 2 MSL.
-    TimeWait,
-}
+pub(crate) use crate::observe::Timer;
 
 const TIMERS: [Timer; 6] = [
     Timer::Retransmission,
@@ -30,20 +14,6 @@ const TIMERS: [Timer; 6] = [
     Timer::User,
     Timer::TimeWait,
 ];
-
-impl Timer {
-    /// Its name in observations.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Retransmission => "retransmission",
-            Self::Persist => "persist",
-            Self::DelayedAck => "delayed ACK",
-            Self::KeepAlive => "keep-alive",
-            Self::User => "user timeout",
-            Self::TimeWait => "TIME-WAIT",
-        }
-    }
-}
 
 /// When each of them expires.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::Udp;
 use crate::call::{CallRefused, SendDatagram, SocketId};
+use crate::wire::cause::Cause;
 use crate::wire::packet::{Fragmentation, HeaderOctets, Outgoing, Text};
 use crate::wire::protocol::Protocol;
 use crate::wire::udp::UdpHeader;
@@ -108,6 +109,7 @@ impl Udp {
             header,
             text: Text::from(datagram.octets),
             segment_octets: None,
+            cause: Cause::Datagram { socket: socket.0 },
         })
     }
 }

@@ -3,6 +3,7 @@
 //! `parse` turns octets into a value or says what is wrong with them, `emit` does the reverse.
 //! Nothing here knows of connections, sockets or time.
 
+pub mod cause;
 pub mod checksum;
 pub mod dns_message;
 pub mod dns_name;

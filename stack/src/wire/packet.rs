@@ -9,6 +9,7 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
+use super::cause::Cause;
 use super::protocol::{Protocol, TrafficClass};
 
 /// What the device does for packets on their way out.
@@ -205,6 +206,8 @@ pub struct OutPacket {
     pub partial_checksum: Option<PartialChecksum>,
     /// `Some` if the device offered to cut the payload into pieces of this many octets.
     pub segment_octets: Option<u16>,
+    /// Why it leaves: `Some` in every packet of the stack.
+    pub cause: Option<Cause>,
 }
 
 impl OutPacket {
@@ -297,4 +300,6 @@ pub struct Outgoing {
     pub text: Text,
     /// For a TCP or UDP superpacket: the most octets of `text` in one packet on the wire.
     pub segment_octets: Option<u16>,
+    /// Why it is sent.
+    pub cause: Cause,
 }

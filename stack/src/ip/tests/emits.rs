@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::cause::Cause;
 use crate::wire::checksum::Sum;
 use crate::wire::packet::{Fragmentation, PartialChecksum, Text};
 
@@ -18,6 +19,7 @@ fn udp(source: IpAddr, destination: IpAddr, text_octets: usize) -> Outgoing {
         header,
         text: Text::from(Bytes::from(text)),
         segment_octets: None,
+        cause: Cause::EchoReply,
     }
 }
 

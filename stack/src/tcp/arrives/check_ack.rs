@@ -9,7 +9,7 @@ use super::Verdict;
 use crate::base::Duration;
 use crate::context::Context;
 use crate::discard::Discard;
-use crate::observe::{Observation, State};
+use crate::observe::{Observation, SendReason, State};
 use crate::tcp::congestion::{CongestionControl, Utilisation};
 use crate::tcp::connection::Connection;
 use crate::tcp::recovery::{LossRecovery, ResendAll};
@@ -43,7 +43,7 @@ pub(crate) fn check_ack(
     } else {
         match standing {
             AckStanding::TooOld | AckStanding::Future => {
-                connection.challenge(cx);
+                connection.challenge(SendReason::ChallengeAck, cx);
                 return ControlFlow::Break(Verdict::Dropped(Discard::TcpUnacceptableAck));
             }
             AckStanding::New | AckStanding::Repeated => take_ack(connection, segment, cx),
@@ -176,15 +176,8 @@ fn on_signal(
             "RFC 6582 §3.2"
         }
     };
-    let cwnd_octets = connection.congestion.cwnd_octets();
-    if before != cwnd_octets {
-        let (id, ssthresh_octets) = (connection.id, connection.congestion.ssthresh_octets());
-        cx.observe(|| Observation::CongestionWindowChanged {
-            connection: id,
-            cwnd_octets,
-            ssthresh_octets,
-            clause,
-        });
+    if before != connection.congestion.cwnd_octets() {
+        connection.tell_cwnd(clause, cx);
     }
 }
 

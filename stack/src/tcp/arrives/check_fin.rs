@@ -29,7 +29,7 @@ pub(crate) fn check_fin(
     // Everything before it is here: RCV.NXT advances over the FIN.
     connection.rcv.advance(1);
     connection.rcv.out_of_order = None;
-    connection.acknowledge_now(SendReason::AcknowledgeNow);
+    connection.acknowledge_now(SendReason::AcknowledgeFin);
     connection.notices.readable = true;
     match state::after_fin(connection.state, connection.our_fin()) {
         Some(State::TimeWait) => connection.enter_time_wait(EIGHTH, cx),
@@ -43,7 +43,7 @@ pub(crate) fn check_fin(
 fn note_fin(connection: &mut Connection, segment: &Segment) {
     if connection.rcv.fin.is_some() {
         // Repeated while the first one waits, or at its place: acknowledged again.
-        connection.acknowledge_now(SendReason::AcknowledgeNow);
+        connection.acknowledge_now(SendReason::AcknowledgeFin);
         return;
     }
     let end = segment.seq + segment.text.len() as u32;
@@ -57,6 +57,6 @@ fn note_fin(connection: &mut Connection, segment: &Segment) {
         waiting.reassembly.truncate(position);
     }
     if position != connection.rcv.position {
-        connection.acknowledge_now(SendReason::AcknowledgeNow);
+        connection.acknowledge_now(SendReason::AcknowledgeFin);
     }
 }

@@ -8,7 +8,7 @@ use super::Verdict;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::event::ConnectionError;
-use crate::observe::State;
+use crate::observe::{SendReason, State};
 use crate::tcp::connection::{Connection, Opening};
 use crate::tcp::segment::Segment;
 use crate::wire::tcp::TcpFlags;
@@ -27,7 +27,7 @@ pub(crate) fn check_reset(
         return ControlFlow::Break(Verdict::Dropped(Discard::TcpResetInTimeWait));
     }
     if segment.seq != connection.rcv.nxt {
-        connection.challenge(cx);
+        connection.challenge(SendReason::ChallengeReset, cx);
         return ControlFlow::Break(Verdict::Dropped(Discard::TcpResetChallenged));
     }
     let error = match (connection.state, connection.opening) {

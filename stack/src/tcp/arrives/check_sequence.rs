@@ -45,7 +45,7 @@ pub(crate) fn check_sequence(
     if wnd == 0 && segment.seq == nxt {
         // A closed window still lets ACK and URG through (MUST-66); the text is refused.
         segment.drop_text();
-        connection.acknowledge_now(SendReason::AcknowledgeNow);
+        connection.acknowledge_now(SendReason::AcknowledgeUnacceptable);
         return ControlFlow::Continue(());
     }
     answer_unacceptable(connection, segment, cx);
@@ -120,12 +120,12 @@ fn answer_unacceptable(connection: &mut Connection, segment: &Segment, cx: &mut 
     // Neither a bare ACK nor old text may be answered for ever (BAD-46). But the peer may repeat text
     // because our ACK was lost, so there are more answers to that as long as the stream gets on.
     if segment.seg_len() == 0 {
-        connection.challenge(cx);
+        connection.challenge(SendReason::AcknowledgeUnacceptable, cx);
     } else if connection
         .challenge
         .permits_repeat(cx.now, cx.config.challenge_acks_per_second)
     {
-        connection.acknowledge_now(SendReason::AcknowledgeNow);
+        connection.acknowledge_now(SendReason::AcknowledgeUnacceptable);
     }
 }
 

@@ -8,7 +8,7 @@ use core::ops::ControlFlow;
 use super::Verdict;
 use crate::context::Context;
 use crate::discard::Discard;
-use crate::observe::State;
+use crate::observe::{SendReason, State};
 use crate::tcp::connection::Connection;
 use crate::tcp::segment::Segment;
 use crate::tcp::timestamps::is_earlier;
@@ -30,7 +30,7 @@ pub(crate) fn check_syn(
             Verdict::Dropped(Discard::TcpSynInTimeWait)
         });
     }
-    connection.challenge(cx);
+    connection.challenge(SendReason::ChallengeSyn, cx);
     ControlFlow::Break(Verdict::Dropped(Discard::TcpSynChallenged))
 }
 

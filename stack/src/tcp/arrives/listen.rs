@@ -10,6 +10,7 @@ use super::Verdict;
 use crate::base::SeqNumber;
 use crate::context::Context;
 use crate::discard::Discard;
+use crate::observe::SendReason;
 use crate::tcp::PathTo;
 use crate::tcp::connection::mss_least;
 use crate::tcp::half_open::HalfOpen;
@@ -68,8 +69,8 @@ pub(crate) fn begin(
         timestamp_offset: beginning.timestamp_offset,
         began_at: cx.now,
         retransmissions: 0,
-        owes_syn_ack: true,
-        owes_ack: false,
+        owes_syn_ack: Some(SendReason::Open),
+        owes_ack: None,
         is_ready: false,
         challenge: crate::tcp::challenge::ChallengeLimiter::default(),
     }

@@ -7,6 +7,7 @@ use super::Verdict;
 use super::check_sequence::is_acceptable;
 use crate::context::Context;
 use crate::discard::Discard;
+use crate::observe::SendReason;
 use crate::tcp::half_open::HalfOpen;
 use crate::tcp::segment::Segment;
 use crate::tcp::settings::Settings;
@@ -34,7 +35,7 @@ pub(crate) fn segment_arrives(
         && segment.seq == half_open.irs
     {
         // The peer did not see our SYN-ACK.
-        half_open.owes_syn_ack = true;
+        half_open.owes_syn_ack = Some(SendReason::OpenAgain);
         return Step::Stays(Verdict::Dropped(Discard::TcpOutsideWindow));
     }
     let mut segment = segment.clone();
@@ -44,7 +45,12 @@ pub(crate) fn segment_arrives(
         match segment.options.timestamps {
             None => return Step::Stays(Verdict::Dropped(Discard::TcpTimestampMissing)),
             Some(it) if half_open.is_old(it.value, cx.now) => {
-                return challenged(half_open, Discard::TcpPaws, cx);
+                return answered(
+                    half_open,
+                    SendReason::AcknowledgeUnacceptable,
+                    Discard::TcpPaws,
+                    cx,
+                );
             }
             Some(_) => {}
         }
@@ -54,14 +60,16 @@ pub(crate) fn segment_arrives(
         if segment.has(TcpFlags::RST) {
             return Step::Stays(Verdict::Dropped(Discard::TcpOutsideWindow));
         }
-        return challenged(half_open, Discard::TcpOutsideWindow, cx);
+        let reason = SendReason::AcknowledgeUnacceptable;
+        return answered(half_open, reason, Discard::TcpOutsideWindow, cx);
     }
     if segment.has(TcpFlags::RST) {
         if segment.seq == nxt {
             // MUST-11: "return this connection to LISTEN; the user need not be informed".
             return Step::Forgotten(None);
         }
-        return challenged(half_open, Discard::TcpResetChallenged, cx);
+        let reason = SendReason::ChallengeReset;
+        return answered(half_open, reason, Discard::TcpResetChallenged, cx);
     }
     if segment.has(TcpFlags::SYN) {
         return Step::Forgotten(Some(Discard::TcpSynChallenged));
@@ -75,12 +83,17 @@ pub(crate) fn segment_arrives(
     Step::Completes
 }
 
-fn challenged(half_open: &mut HalfOpen, reason: Discard, cx: &Context<'_>) -> Step {
+fn answered(
+    half_open: &mut HalfOpen,
+    reason: SendReason,
+    discard: Discard,
+    cx: &Context<'_>,
+) -> Step {
     if half_open
         .challenge
         .permits(cx.now, cx.config.challenge_acks_per_second)
     {
-        half_open.owes_ack = true;
+        half_open.owes_ack = Some(reason);
     }
-    Step::Stays(Verdict::Dropped(reason))
+    Step::Stays(Verdict::Dropped(discard))
 }

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::discard::Discard;
 use crate::observe::SendReason;
 use crate::tcp::connection::{Connection, Handle, Pressure};
+use crate::tcp::receive::acknowledge::Urgency;
 use crate::tcp::receive::queue::unpinned;
 use crate::tcp::receive::reassembly::ReassemblyLimits;
 use crate::tcp::recovery::Sack;
@@ -27,7 +28,7 @@ pub(crate) fn take_text(
     }
     if !state::takes_text(connection.state) {
         // The peer's FIN came before; in TIME-WAIT and its kin nothing else was to come.
-        connection.acknowledge_now(SendReason::AcknowledgeNow);
+        connection.acknowledge_now(SendReason::AcknowledgeUnacceptable);
         return ControlFlow::Break(Verdict::Dropped(Discard::TcpAfterFin));
     }
     if connection.handle == Handle::Released {
@@ -61,6 +62,9 @@ fn take_in_order(connection: &mut Connection, segment: &Segment) {
         .rcv
         .acknowledge
         .on_text(octets, octets.div_ceil(segment.segments), rcv_mss);
+    if connection.rcv.acknowledge.urgency() == Urgency::Now {
+        connection.ack_reason = SendReason::AcknowledgeSecond;
+    }
     let Some(mut waiting) = connection.rcv.out_of_order.take() else {
         return;
     };
@@ -72,7 +76,7 @@ fn take_in_order(connection: &mut Connection, segment: &Segment) {
         deliver(connection, text);
     }
     // RFC 5681 §4.2: a segment that fills a hole, in whole or in part, is acknowledged at once.
-    connection.acknowledge_now(SendReason::AcknowledgeNow);
+    connection.acknowledge_now(SendReason::AcknowledgeOutOfOrder);
     if !waiting.reassembly.is_empty() || waiting.sack.has_duplicate() {
         connection.rcv.out_of_order = Some(waiting);
     }
@@ -118,7 +122,7 @@ fn keep_out_of_order(
         }
     };
     // RFC 5681 §4.2: a duplicate acknowledgment at once, for each of them if the peer counts.
-    connection.ack_reason = SendReason::AcknowledgeNow;
+    connection.ack_reason = SendReason::AcknowledgeOutOfOrder;
     match connection.sack {
         Sack::Agreed => connection.rcv.acknowledge.now(),
         Sack::NotAgreed => connection.rcv.acknowledge.duplicate(),

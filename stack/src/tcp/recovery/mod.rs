@@ -87,6 +87,9 @@ pub(crate) trait LossRecovery: Debug {
     /// True while losses are being repaired.
     fn is_recovering(&self) -> bool;
 
+    /// Why everything in flight is sent again; `None` if it is not.
+    fn resends_all(&self) -> Option<ResendAll>;
+
     /// What STATUS tells.
     fn standing(&self) -> Standing;
 }

@@ -23,7 +23,7 @@ enum Phase {
     Recovery { point: u64 },
     /// After a timeout and its kin: everything below `point` is sent again. No fast retransmit
     /// begins before it is acknowledged (RFC 6675 §5.1, RFC 6582 §4).
-    Resending { point: u64 },
+    Resending { point: u64, why: ResendAll },
 }
 
 /// A part that was sent again.
@@ -120,7 +120,7 @@ impl NewReno {
                 }
                 LossSignal::Recovering
             }
-            Phase::Resending { point } => {
+            Phase::Resending { point, .. } => {
                 if una >= point {
                     self.end();
                 }
@@ -269,7 +269,7 @@ impl LossRecovery for NewReno {
         }
         self.duplicates = 0;
         self.nxt_before_duplicates = None;
-        self.phase = Phase::Resending { point };
+        self.phase = Phase::Resending { point, why };
         self.lost_below = point;
         self.high_rxt = self.scoreboard.una();
     }
@@ -342,6 +342,13 @@ impl LossRecovery for NewReno {
 
     fn is_recovering(&self) -> bool {
         self.phase != Phase::Open
+    }
+
+    fn resends_all(&self) -> Option<ResendAll> {
+        match self.phase {
+            Phase::Open | Phase::Recovery { .. } => None,
+            Phase::Resending { why, .. } => Some(why),
+        }
     }
 
     fn standing(&self) -> Standing {

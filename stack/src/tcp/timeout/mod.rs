@@ -20,7 +20,7 @@ pub(crate) fn timer_expires(connection: &mut Connection, timer: Timer, cx: &mut 
     let id = connection.id;
     cx.observe(|| Observation::TimerFired {
         connection: id,
-        timer: timer.name(),
+        timer,
     });
     match timer {
         Timer::Retransmission => retransmission::expires(connection, cx),

@@ -6,7 +6,7 @@ use crate::base::Instant;
 use crate::config::Config;
 use crate::context::Context;
 use crate::event::{ConnectionError, SoftError};
-use crate::observe::{Observation, State};
+use crate::observe::{SendReason, State};
 use crate::tcp::congestion::{CongestionControl, Expiry};
 use crate::tcp::connection::{Connection, Handle};
 use crate::tcp::half_open::HalfOpen;
@@ -34,7 +34,7 @@ pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
         }
     }
     if timeouts == cx.config.r1_retransmissions {
-        connection.note_soft_error(SoftError::NoAnswer);
+        connection.note_soft_error(SoftError::NoAnswer, cx);
     }
 }
 
@@ -51,15 +51,7 @@ fn resend(connection: &mut Connection, cx: &mut Context<'_>) {
         .recovery
         .on_resend_all(window.nxt, ResendAll::Timeout);
     connection.snd.in_flight.on_retransmitted(cx.now);
-    let id = connection.id;
-    let cwnd_octets = connection.congestion.cwnd_octets();
-    let ssthresh_octets = connection.congestion.ssthresh_octets();
-    cx.observe(|| Observation::CongestionWindowChanged {
-        connection: id,
-        cwnd_octets,
-        ssthresh_octets,
-        clause: "RFC 5681 §3.1",
-    });
+    connection.tell_cwnd("RFC 5681 §3.1", cx);
 }
 
 /// Whether a half-open connection goes on trying.
@@ -81,6 +73,6 @@ pub(crate) fn half_open_expires(
         return HalfOpenStep::GivesUp;
     }
     half_open.retransmissions = half_open.retransmissions.saturating_add(1);
-    half_open.owes_syn_ack = true;
+    half_open.owes_syn_ack = Some(SendReason::OpenAgain);
     HalfOpenStep::Repeats
 }
