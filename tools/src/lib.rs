@@ -7,6 +7,7 @@ pub mod book;
 pub mod bring_up;
 pub mod demo;
 pub mod link;
+pub mod drill;
 pub mod name_server;
 pub mod namespace;
 pub mod octets;

@@ -1,0 +1,13 @@
+//! The script runner: packetdrill's language, for three back ends.
+//!
+//! A script says which system calls an application makes, which packets arrive and which ones have to
+//! leave, and when. [`parse`] reads it; the runner executes it; [`ladder`](ladder::ladder) draws what
+//! was different. The command `sidestep drill` prints, nothing here does.
+
+pub mod ast;
+pub mod constants;
+pub mod expression;
+pub mod options;
+pub mod pattern;
+pub mod report;
+pub mod sysctl;
