@@ -5,9 +5,10 @@
 
 pub mod book;
 pub mod bring_up;
+pub mod capture;
 pub mod demo;
-pub mod link;
 pub mod drill;
+pub mod link;
 pub mod name_server;
 pub mod namespace;
 pub mod octets;

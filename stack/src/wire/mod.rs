@@ -7,6 +7,7 @@ pub mod cause;
 pub mod checksum;
 pub mod dns_message;
 pub mod dns_name;
+pub mod flow;
 pub mod group;
 pub mod icmpv4;
 pub mod icmpv6;
