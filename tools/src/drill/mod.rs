@@ -6,8 +6,15 @@
 
 pub mod ast;
 pub mod constants;
+pub mod error;
 pub mod expression;
+pub mod ladder;
+mod lexer;
 pub mod options;
+mod parser;
 pub mod pattern;
+mod printer;
 pub mod report;
 pub mod sysctl;
+
+pub use parser::{parse, parse_octets};

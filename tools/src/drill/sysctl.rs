@@ -97,6 +97,7 @@ settings! {
     "ip_default_ttl" => entry!(hop_limit, Same);
     "ipfrag_time" => entry!(reassembly_timeout_ms, Seconds);
     "route.min_pmtu" => entry!(path_mtu_v4_octets_min, Same);
+    "route.initcwnd" => entry!(initial_window_segments, Same);
     "route.mtu_expires" => entry!(path_mtu_lifetime_ms, Seconds);
     "tcp_fin_timeout" => entry!(fin_wait_2_ms, Seconds);
     "tcp_keepalive_intvl" => entry!(keep_alive_interval_ms, Seconds);
