@@ -303,13 +303,13 @@ fn partial_write(pair: &Pair, bench: &Bench) -> Step {
     let ahead = bench.moment * 10;
     let writer = Arc::clone(&here);
     let octets = Arc::clone(&want);
-    works("set_write_deadline", here.set_write_deadline(ahead.into()))?;
     let write = Background::begin("a write with a deadline", move || {
         // More than fits, though less than in other promises: it is compared.
         writer.write(&octets[..])
     })?;
     // Some of it is read, so that some was taken even where nothing is kept.
     let some = reads(&there, 5)?.within(bench.patience)??;
+    works("set_write_deadline", here.set_write_deadline(ahead.into()))?;
     let result = write.within(ahead + bench.late)?;
     let taken = timed_out("a write that cannot end", result)?.written();
     if taken < some.len() || taken >= want.len() {
