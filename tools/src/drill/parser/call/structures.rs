@@ -11,7 +11,7 @@ use crate::drill::ast::{
     Buffer, Control, Message, OptionValue, Piece, PollEntry, Position, SocketName,
 };
 use crate::drill::constants::{
-    Flags, LEVELS, MESSAGE_FLAGS, OPTION_VALUES, POLL_FLAGS, SocketOption, by_name,
+    ERRORS, Flags, LEVELS, MESSAGE_FLAGS, OPTION_VALUES, POLL_FLAGS, SocketOption, by_name,
 };
 use crate::drill::error::Mistake;
 
@@ -225,7 +225,9 @@ fn named_value(name: &str, position: Position) -> Parsed<i64> {
         name: name.to_owned(),
         what: "value of a socket option",
     };
+    // `SO_ERROR` is an error by its name.
     by_name(OPTION_VALUES, name)
+        .or_else(|| by_name(ERRORS, name))
         .map(|it| it.value)
         .ok_or((position, unknown))
 }
