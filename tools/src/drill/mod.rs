@@ -5,6 +5,8 @@
 //! was different. The command `sidestep drill` prints, nothing here does.
 
 pub mod ast;
+pub mod backend;
+pub mod compare;
 pub mod constants;
 pub mod error;
 pub mod expression;
@@ -15,6 +17,9 @@ mod parser;
 pub mod pattern;
 mod printer;
 pub mod report;
+pub mod run;
 pub mod sysctl;
 
 pub use parser::{parse, parse_octets};
+
+pub use run::{Settings, run};
