@@ -16,6 +16,7 @@ pub(super) enum Stage {
     Corruption = 4,
     Reordering = 5,
     Delay = 6,
+    Flows = 7,
 }
 
 /// See the module.

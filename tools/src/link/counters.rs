@@ -1,8 +1,8 @@
 //! What a link has done to its packets.
 //!
-//! A copy of the counters is taken by whoever reports: the simulator, `sidestep link`, tests. Every
-//! packet that was handed in, or made by duplication, is in exactly one of the ends; the link
-//! never looks at its own counters.
+//! Whoever reports takes a copy: the simulator, `sidestep link`, tests. Every packet that was handed
+//! in, or made by duplication or fragmentation, comes to exactly one end: forwarded, lost for one
+//! reason, replaced by fragments, or still held. The link never looks at its own counters.
 
 /// Packets, unless it says otherwise.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -15,6 +15,14 @@ pub struct Counters {
     pub forwarded: u64,
     /// Octets of those.
     pub forwarded_octets: u64,
+    /// Lost because they are larger than the MTU (`mtu`).
+    pub lost_too_big: u64,
+    /// ICMP messages about those.
+    pub icmp_sent: u64,
+    /// Replaced by fragments because they are larger than the MTU.
+    pub fragmented: u64,
+    /// The fragments that replaced them.
+    pub fragments: u64,
     /// Lost because the script names them (`drop`).
     pub lost_scripted: u64,
     /// Lost as every n-th (`every`).
@@ -33,6 +41,12 @@ pub struct Counters {
     pub truncated: u64,
     /// Replaced by garbage from some octet on (`garbage`).
     pub garbage: u64,
+    /// Lost because the queue was full (`queue`).
+    pub lost_queue_full: u64,
+    /// Lost because CoDel found the queue too long (`aqm`).
+    pub lost_codel: u64,
+    /// Marked as having met congestion (`ecn`, `mark`).
+    pub marked: u64,
     /// Held back for others to overtake (`reorder`).
     pub reordered: u64,
     /// Lost because the link holds as much as it can
@@ -43,10 +57,13 @@ pub struct Counters {
 impl Counters {
     /// All that the link lost, for whatever reason.
     pub const fn lost(&self) -> u64 {
-        self.lost_scripted
+        self.lost_too_big
+            + self.lost_scripted
             + self.lost_every
             + self.lost_gilbert
             + self.lost_random
+            + self.lost_queue_full
+            + self.lost_codel
             + self.lost_overflow
     }
 

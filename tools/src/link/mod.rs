@@ -8,29 +8,40 @@
 //!
 //! A packet meets the stages in this order, whatever the order of the keys in the recipe:
 //!
-//! 1. **loss**: `drop` (scripted), `every`, `gilbert` (bursty), `loss` (independent);
-//! 2. **duplication**: from here on the copy is a packet of its own;
-//! 3. **corruption**: `corrupt`, `corrupt-burst`, `truncate`, `garbage`;
-//! 4. **reordering**: a packet waits until others have overtaken it;
-//! 5. **delay** and jitter.
+//! 1. **MTU**: what is too big is fragmented, or dropped with or without an ICMP message;
+//! 2. **loss**: `drop` (scripted), `every`, `gilbert` (bursty), `loss` (independent);
+//! 3. **duplication**: from here on the copy is a packet of its own;
+//! 4. **corruption**: `corrupt`, `corrupt-burst`, `truncate`, `garbage`;
+//! 5. **bottleneck**: a `rate` or a `trace` behind a queue, which drops or marks;
+//! 6. **reordering**: a packet waits until others have overtaken it;
+//! 7. **delay** and jitter.
 //!
 //! Each stage draws its chances from a source of its own, so that adding a key to a recipe does not
 //! change what the other stages do with the same packets.
 
+mod bottleneck;
 mod chance;
 mod corruption;
 mod counters;
 mod delay;
+mod ecn;
 mod impaired;
 mod loss;
+mod mtu;
+mod queue;
 mod recipe;
 mod reorder;
+mod trace;
 mod value;
 
 pub use counters::Counters;
 pub use impaired::{HELD_OCTETS_MAX, HELD_PACKETS_MAX, Link, Transit};
-pub use recipe::{Distribution, Gilbert, KEYS, Key, Order, Recipe, RecipeError, RecipeProblem};
-pub use value::{PacketRanges, Share, ValueError};
+pub use recipe::{
+    Distribution, Ecn, Gilbert, Icmp, KEYS, Key, Management, Order, Recipe, RecipeError,
+    RecipeProblem,
+};
+pub use trace::{OPPORTUNITY_OCTETS, Trace, TraceError};
+pub use value::{Limit, PacketRanges, Rate, Share, ValueError};
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,8 @@ use std::str::FromStr;
 use sidestep_stack::base::Duration;
 use thiserror::Error;
 
-use super::value::{PacketRanges, Share, ValueError};
+use super::trace::Trace;
+use super::value::{Limit, PacketRanges, Rate, Share, ValueError};
 
 mod keys;
 #[cfg(test)]
@@ -21,6 +22,10 @@ pub use keys::{KEYS, Key};
 /// A recipe: what one direction of a link does to its packets. The default does nothing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Recipe {
+    /// `mtu`: what is larger, in octets of IP, does not enter as it is.
+    pub mtu: Option<u16>,
+    /// `icmp`: whether its source is told.
+    pub icmp: Icmp,
     /// `drop`: these packets are lost.
     pub drop: PacketRanges,
     /// `every`: every so-manieth packet is lost.
@@ -39,6 +44,26 @@ pub struct Recipe {
     pub truncate: Share,
     /// `garbage`: so many packets are noise from some octet on.
     pub garbage: Share,
+    /// `rate`: how fast packets leave.
+    pub rate: Option<Rate>,
+    /// `trace`: when they may; a rate is not looked at then.
+    pub trace: Option<Trace>,
+    /// `queue`: how much waits at the most.
+    pub queue: Limit,
+    /// `aqm`: what keeps the queue short.
+    pub aqm: Management,
+    /// `ecn`: whether CoDel marks instead of dropping.
+    pub ecn: Ecn,
+    /// `mark`: from where on a queue with tail drop marks.
+    pub mark: Option<Limit>,
+    /// `target`: CoDel's TARGET.
+    pub target: Duration,
+    /// `interval`: CoDel's INTERVAL.
+    pub interval: Duration,
+    /// `quantum`: octets that FQ-CoDel grants a flow in its turn; at least one.
+    pub quantum: u32,
+    /// `flows`: how many flows FQ-CoDel tells apart; at least one.
+    pub flows: u32,
     /// `reorder`: so many packets are held back until others have overtaken them.
     pub reorder: Share,
     /// `overtakers`: by how many at the most; at least one.
@@ -58,6 +83,8 @@ pub struct Recipe {
 impl Default for Recipe {
     fn default() -> Self {
         Self {
+            mtu: None,
+            icmp: Icmp::On,
             drop: PacketRanges::default(),
             every: None,
             gilbert: None,
@@ -67,6 +94,16 @@ impl Default for Recipe {
             corrupt_burst: Share::NONE,
             truncate: Share::NONE,
             garbage: Share::NONE,
+            rate: None,
+            trace: None,
+            queue: Limit::Packets(100),
+            aqm: Management::TailDrop,
+            ecn: Ecn::Off,
+            mark: None,
+            target: Duration::from_millis(5),
+            interval: Duration::from_millis(100),
+            quantum: 1_514,
+            flows: 1_024,
             reorder: Share::NONE,
             overtakers: 3,
             hold: Duration::from_millis(250),
@@ -92,6 +129,40 @@ pub struct Gilbert {
     pub bad_loss: Share,
     /// The loss in the good state.
     pub good_loss: Share,
+}
+
+/// Whether the source of a packet that is too big hears of it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Icmp {
+    /// `on`: each time.
+    #[default]
+    On,
+    /// `off`: never; the link is a black hole for such packets.
+    Off,
+    /// `N/s`: so many times a second, and as many at once; at least one.
+    EachSecond(u32),
+}
+
+/// What keeps a queue short (active queue management).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Management {
+    /// `tail-drop`: only its limit.
+    #[default]
+    TailDrop,
+    /// `codel`: RFC 8289.
+    Codel,
+    /// `fq-codel`: RFC 8290.
+    FqCodel,
+}
+
+/// Whether CoDel marks packets of transports that understand it (RFC 3168 §5).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Ecn {
+    /// `off`: it drops.
+    #[default]
+    Off,
+    /// `on`: it marks what it can, and drops the rest.
+    On,
 }
 
 /// How jitter is spread. In every one of them the delay is never below zero, and never later than a
@@ -161,6 +232,14 @@ pub enum RecipeProblem {
         /// What is wrong with it.
         error: ValueError,
     },
+    /// Two keys that exclude each other.
+    #[error("{key} and {other} exclude each other")]
+    Conflict {
+        /// The second one.
+        key: &'static str,
+        /// The first one.
+        other: &'static str,
+    },
     /// The key says more about another one that is missing.
     #[error("{key} means nothing without {needs}")]
     Needs {
@@ -195,29 +274,37 @@ impl FromStr for Recipe {
             }
             given.push((key, at));
         }
-        for (key, column) in &given {
-            check_needs(key, *column, &given)?;
-        }
+        recipe.check(&given)?;
         Ok(recipe)
     }
 }
 
-/// A key that says more about others is given with one of them.
-fn check_needs(
-    key: &Key,
-    column: usize,
-    given: &[(&'static Key, usize)],
-) -> Result<(), RecipeError> {
-    let is_given = |name: &str| given.iter().any(|(other, _)| other.name == name);
-    if key.needs.is_empty() || key.needs.split(" or ").any(is_given) {
-        return Ok(());
-    }
-    let (key, needs) = (key.name, key.needs);
-    let problem = RecipeProblem::Needs { key, needs };
-    Err(RecipeError { column, problem })
-}
-
 impl Recipe {
+    /// Whether the keys that were given, each with its column, make sense together.
+    fn check(&self, given: &[(&'static Key, usize)]) -> Result<(), RecipeError> {
+        for (key, column) in given {
+            if (key.show)(self).is_some() && !(key.is_met)(self) {
+                let (key, needs) = (key.name, key.needs);
+                return Err(RecipeError {
+                    column: *column,
+                    problem: RecipeProblem::Needs { key, needs },
+                });
+            }
+        }
+        let paces: Vec<_> = given
+            .iter()
+            .filter(|(key, _)| matches!(key.name, "rate" | "trace"))
+            .collect();
+        if let [(other, _), (key, column)] = paces[..] {
+            let (key, other) = (key.name, other.name);
+            return Err(RecipeError {
+                column: *column,
+                problem: RecipeProblem::Conflict { key, other },
+            });
+        }
+        Ok(())
+    }
+
     /// Takes one `key=value`, which begins at `column`.
     fn take(&mut self, part: &str, column: usize) -> Result<&'static Key, RecipeError> {
         let fail = |column, problem| Err(RecipeError { column, problem });
@@ -243,12 +330,13 @@ impl Recipe {
     }
 }
 
-/// The keys that differ from the default, in the order of [`KEYS`]: reading it gives the same recipe.
+/// The keys that differ from the default and mean something, in the order of [`KEYS`]: reading it gives
+/// a recipe that does the same, and the very same one if this one was read.
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for key in KEYS {
-            if let Some(value) = (key.show)(self) {
+            if let Some(value) = (key.show)(self).filter(|_| (key.is_met)(self)) {
                 write!(f, "{separator}{}={value}", key.name)?;
                 separator = ",";
             }

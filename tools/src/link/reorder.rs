@@ -20,12 +20,13 @@ struct Held {
     packet: Bytes,
 }
 
-/// See the module. It holds no more than the link does.
+/// See the module. It holds no more than the link may.
 #[derive(Clone, Debug)]
 pub(super) struct Reorder {
     random: Chance,
     /// In the order of arrival, which is that of `at_the_latest`: all wait equally long at the most.
     held: VecDeque<Held>,
+    octets: usize,
 }
 
 impl Reorder {
@@ -33,7 +34,18 @@ impl Reorder {
         Self {
             random: Chance::new(seed, Stage::Reordering),
             held: VecDeque::new(),
+            octets: 0,
         }
+    }
+
+    /// Packets that it holds.
+    pub(super) fn packets(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Octets of those.
+    pub(super) const fn octets(&self) -> usize {
+        self.octets
     }
 
     /// When the wait of the first packet is over, if nobody overtakes it.
@@ -55,6 +67,7 @@ impl Reorder {
             let overtakers_left = 1 + self.random.below(u64::from(recipe.overtakers));
             if chosen {
                 counters.reordered += 1;
+                self.octets += packet.len();
                 self.held.push_back(Held {
                     overtakers_left,
                     at_the_latest: now + recipe.hold,
@@ -67,9 +80,11 @@ impl Reorder {
         if self.held.is_empty() {
             return;
         }
+        let octets = &mut self.octets;
         self.held.retain_mut(|held| {
             held.overtakers_left = held.overtakers_left.saturating_sub(1);
             if held.overtakers_left == 0 {
+                *octets -= held.packet.len();
                 leaving.push(std::mem::take(&mut held.packet));
             }
             held.overtakers_left > 0
@@ -79,7 +94,11 @@ impl Reorder {
     /// The first packet that has waited long enough by `now`.
     pub(super) fn time_passes(&mut self, now: Instant) -> Option<Bytes> {
         let is_due = self.next_deadline().is_some_and(|at| at <= now);
-        let due = if is_due { self.held.pop_front() } else { None };
-        due.map(|held| held.packet)
+        if !is_due {
+            return None;
+        }
+        let held = self.held.pop_front()?;
+        self.octets -= held.packet.len();
+        Some(held.packet)
     }
 }

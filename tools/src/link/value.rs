@@ -8,8 +8,13 @@ use std::fmt;
 use sidestep_stack::base::Duration;
 use thiserror::Error;
 
+use super::trace::TraceError;
+
+mod amount;
 #[cfg(test)]
 mod tests;
+
+pub use amount::{Limit, Rate};
 
 /// Why the value of a key makes no sense.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
@@ -26,6 +31,9 @@ pub enum ValueError {
         /// What would be right.
         range: &'static str,
     },
+    /// The trace cannot be used.
+    #[error("trace: {0}")]
+    Trace(#[from] TraceError),
 }
 
 const fn form(wanted: &'static str) -> ValueError {
@@ -93,7 +101,7 @@ impl fmt::Display for Share {
 }
 
 /// `text` times 10^`places`, if it is a decimal number with no more places than that.
-fn decimal(text: &str, places: usize) -> Option<u64> {
+pub(super) fn decimal(text: &str, places: usize) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
     let is_number = digits(whole) && digits(part) && !whole.is_empty();
@@ -107,7 +115,7 @@ fn decimal(text: &str, places: usize) -> Option<u64> {
 }
 
 /// `value` / 10^`places` with no more places than it needs.
-fn show_decimal(value: u64, places: usize) -> String {
+pub(super) fn show_decimal(value: u64, places: usize) -> String {
     let scale = 10_u64.pow(places as u32);
     let mut text = format!("{}.{:0places$}", value / scale, value % scale);
     text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
