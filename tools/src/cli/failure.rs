@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use sidestep::{Cause, DNSError, OpError};
 use sidestep_tools::bring_up::NotUp;
+use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
 use sidestep_tools::ping::PingFailed;
 use thiserror::Error;
 
@@ -43,6 +44,15 @@ pub(super) enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// A side of a joined link could not be made.
+    #[error(transparent)]
+    Side(#[from] SideFailed),
+    /// Two devices are joined no longer.
+    #[error(transparent)]
+    Join(#[from] JoinFailed),
+    /// Nothing was measured across a joined link.
+    #[error(transparent)]
+    Measure(#[from] MeasureFailed),
     /// The arguments are each right, but not together.
     #[error("{0}")]
     Usage(&'static str),
@@ -55,7 +65,7 @@ impl Failure {
     /// See the help of `sidestep`.
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
-            Self::NotUp(_) => 3,
+            Self::NotUp(_) | Self::Side(_) => 3,
             Self::Usage(_) => 2,
             Self::Gone(_)
             | Self::Network(_)
@@ -64,6 +74,8 @@ impl Failure {
             | Self::Terminal(_)
             | Self::Machine(_)
             | Self::Directory { .. }
+            | Self::Join(_)
+            | Self::Measure(_)
             | Self::Said => 1,
         }
     }

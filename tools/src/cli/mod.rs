@@ -6,6 +6,7 @@
 mod demo;
 mod failure;
 mod interrupt;
+mod link;
 mod nc;
 mod options;
 mod output;
@@ -43,6 +44,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Link(Box<link::Arguments>),
     Up(up::Arguments),
     Nc(nc::Arguments),
     Ping(ping::Arguments),
@@ -55,6 +57,7 @@ pub(super) fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Link(arguments) => link::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
         Command::Ping(arguments) => ping::run(&arguments),

@@ -55,6 +55,36 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Each by its name, in the order in which a packet meets the stages.
+    pub const fn named(&self) -> [(&'static str, u64); 24] {
+        [
+            ("arrived", self.arrived),
+            ("arrived_octets", self.arrived_octets),
+            ("forwarded", self.forwarded),
+            ("forwarded_octets", self.forwarded_octets),
+            ("lost_too_big", self.lost_too_big),
+            ("icmp_sent", self.icmp_sent),
+            ("fragmented", self.fragmented),
+            ("fragments", self.fragments),
+            ("lost_scripted", self.lost_scripted),
+            ("lost_every", self.lost_every),
+            ("lost_gilbert", self.lost_gilbert),
+            ("lost_random", self.lost_random),
+            ("duplicated", self.duplicated),
+            ("corrupted_bit", self.corrupted_bit),
+            ("corrupted_burst", self.corrupted_burst),
+            ("truncated", self.truncated),
+            ("garbage", self.garbage),
+            ("lost_queue_full", self.lost_queue_full),
+            ("lost_codel", self.lost_codel),
+            ("marked", self.marked),
+            ("reordered", self.reordered),
+            ("lost_overflow", self.lost_overflow),
+            ("lost", self.lost()),
+            ("corrupted", self.corrupted()),
+        ]
+    }
+
     /// All that the link lost, for whatever reason.
     pub const fn lost(&self) -> u64 {
         self.lost_too_big

@@ -2,7 +2,7 @@
 //! and moments come out.
 //!
 //! A [`Recipe`] is the text that says what the link does, and a [`Link`] does it. The simulator, the
-//! tests and `sidestep link` use the same one, which reads no clock and does no I/O: the same recipe,
+//! tests and `sidestep link` ([`real_time`]) use the same one, which reads no clock and does no I/O: the same recipe,
 //! seed, packets and moments give the same outcome on any machine (integers only, ChaCha12). A link
 //! has no sides: two hosts have two of them, one for each direction.
 //!
@@ -29,6 +29,7 @@ mod impaired;
 mod loss;
 mod mtu;
 mod queue;
+pub mod real_time;
 mod recipe;
 mod reorder;
 mod trace;
@@ -41,7 +42,7 @@ pub use recipe::{
     RecipeProblem,
 };
 pub use trace::{OPPORTUNITY_OCTETS, Trace, TraceError};
-pub use value::{Limit, PacketRanges, Rate, Share, ValueError};
+pub use value::{Limit, PacketRanges, Rate, Share, ValueError, read_octets};
 
 #[cfg(test)]
 mod tests;

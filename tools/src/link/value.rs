@@ -14,7 +14,7 @@ mod amount;
 #[cfg(test)]
 mod tests;
 
-pub use amount::{Limit, Rate};
+pub use amount::{Limit, Rate, read_octets};
 
 /// Why the value of a key makes no sense.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

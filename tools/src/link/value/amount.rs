@@ -84,6 +84,21 @@ const OCTET_UNITS: [(&str, u64); 5] = [
     ("B", 1),
 ];
 
+/// A number of octets such as `4MiB`, `64KiB`, `150kB`, `1MB`, `3000B` or `3000`.
+///
+/// # Errors
+///
+/// It is none, or more than 2^64.
+pub fn read_octets(text: &str) -> Result<u64, ValueError> {
+    const WANTED: ValueError = form("octets such as 4MiB, 64KiB, 150kB or 3000B");
+    let unit = OCTET_UNITS
+        .iter()
+        .find_map(|(unit, octets)| Some((text.strip_suffix(unit)?, *octets)));
+    let (number, of) = unit.unwrap_or((text, 1));
+    let number = decimal(number, 0).ok_or(WANTED)?;
+    number.checked_mul(of).ok_or(WANTED)
+}
+
 impl Limit {
     /// True if this much is within the limit.
     pub(in crate::link) fn holds(self, packets: usize, octets: usize) -> bool {
@@ -98,15 +113,12 @@ impl Limit {
         const RANGE: ValueError = ValueError::Range {
             range: "1 to 100000 packets, or 1B to 100MiB",
         };
-        for (unit, octets) in OCTET_UNITS {
-            if let Some(number) = text.strip_suffix(unit) {
-                let number = decimal(number, 0).ok_or(form(WANTED))?;
-                let octets = number.checked_mul(octets).ok_or(RANGE)?;
-                if !(1..=OCTETS_MAX).contains(&octets) {
-                    return Err(RANGE);
-                }
-                return Ok(Self::Octets(octets as u32));
+        if text.ends_with('B') {
+            let octets = read_octets(text).map_err(|_| form(WANTED))?;
+            if !(1..=OCTETS_MAX).contains(&octets) {
+                return Err(RANGE);
             }
+            return Ok(Self::Octets(octets as u32));
         }
         let packets = decimal(text, 0).ok_or(form(WANTED))?;
         if !(1..=PACKETS_MAX).contains(&packets) {
