@@ -11,7 +11,6 @@ pub mod go_net;
 pub mod host;
 pub mod latency;
 pub mod ledger;
-pub mod link;
 pub mod lossy_device;
 pub mod namespace_net;
 pub mod oracle;

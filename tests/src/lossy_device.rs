@@ -1,53 +1,27 @@
-//! A bad link in real time: a [`Device`] that loses, repeats, overtakes and delays what it receives.
+//! A bad link in real time: a [`Device`] that does to what it receives as a recipe says.
 //!
-//! It wraps an end of a cable, as the contract's tests do for "TCP over a lossy link". What happens
-//! to a packet follows from the seed and from how many came before it; when, is up to the clock and
-//! to the threads. It never changes an octet of a packet: [`link`](crate::link) does, in virtual time.
+//! It wraps an end of a cable with a [`Link`] of the tools, as the contract's tests do for "TCP over a
+//! lossy link". What happens to a packet follows from the seed and from how many came before it; when,
+//! is up to the clock and to the threads. Devices that take over work are refused: a link carries
+//! packets as they are on the wire.
 
-use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant as Clock;
 
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 use rustix::event::epoll;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
 use sidestep::device::{Capabilities, Device, OutPacket, Packet, RoomSignal};
+use sidestep_stack::base::{Duration, Instant};
+use sidestep_tools::link::{Link, Recipe, Transit};
 
-/// What happens to packets on the way in. Chances are in thousandths.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Habits {
-    /// A packet is lost.
-    pub loss: u32,
-    /// A packet arrives twice.
-    pub duplication: u32,
-    /// A packet is late by up to [`late_max`](Self::late_max), so that others overtake it.
-    pub reordering: u32,
-    /// How much later than others a packet is at the most.
-    pub late_max: Duration,
-    /// How long every packet takes.
-    pub delay: Duration,
-}
-
-impl Habits {
-    /// Bad enough that every recovery of TCP is seen in a short transfer: one packet in fifty is
-    /// lost, in a hundred repeated, and in twenty overtaken.
-    pub const BAD: Self = Self {
-        loss: 20,
-        duplication: 10,
-        reordering: 50,
-        late_max: Duration::from_millis(2),
-        delay: Duration::from_micros(100),
-    };
-}
-
-/// Packets that are held back, at the most: a longer queue loses what comes.
-const HELD_PACKETS_MAX: usize = 4_096;
+/// Bad enough that every recovery of TCP is seen in a short transfer: one packet in fifty is lost, in
+/// a hundred repeated, and in twenty overtaken.
+pub const BAD: &str = "loss=2%,duplicate=1%,reorder=5%,overtakers=20,hold=2ms,delay=100us";
 
 /// Packets that are taken from the other device at once.
 const BATCH_PACKETS: usize = 64;
@@ -56,11 +30,8 @@ const BATCH_PACKETS: usize = 64;
 #[derive(Debug)]
 pub struct LossyDevice<D> {
     inner: D,
-    habits: Habits,
-    random: ChaCha12Rng,
-    /// By the moment of arrival, then by order.
-    held: BTreeMap<(Instant, u64), Packet>,
-    count: u64,
+    link: Link,
+    began: Clock,
     /// Readable when the inner device is, or when a packet that was held back is due.
     both: OwnedFd,
     timer: OwnedFd,
@@ -76,9 +47,13 @@ impl<D: Device> LossyDevice<D> {
     ///
     /// # Errors
     ///
-    /// No descriptor is left, or `inner` tells of its room in another way.
-    pub fn new(inner: D, habits: Habits, seed: u64) -> io::Result<Self> {
-        if inner.room_signal() != RoomSignal::Readable {
+    /// No descriptor is left, or `inner` tells of its room in another way or takes over work.
+    pub fn new(inner: D, recipe: &Recipe, seed: u64) -> io::Result<Self> {
+        let capabilities = inner.capabilities();
+        if inner.room_signal() != RoomSignal::Readable
+            || capabilities.partial_checksum
+            || capabilities.segmentation
+        {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let timer = timerfd_create(
@@ -92,10 +67,8 @@ impl<D: Device> LossyDevice<D> {
         }
         Ok(Self {
             inner,
-            habits,
-            random: ChaCha12Rng::seed_from_u64(seed),
-            held: BTreeMap::new(),
-            count: 0,
+            link: Link::new(recipe, seed),
+            began: Clock::now(),
             both,
             timer,
             rings_at: None,
@@ -104,36 +77,13 @@ impl<D: Device> LossyDevice<D> {
         })
     }
 
-    /// Decides what becomes of a packet.
-    fn meet(&mut self, now: Instant, packet: Packet) {
-        // All are drawn each time, so that one habit does not change what another one does.
-        let lost = self.chance(self.habits.loss);
-        let repeated = self.chance(self.habits.duplication);
-        let late = self.chance(self.habits.reordering);
-        let late_us = u64::try_from(self.habits.late_max.as_micros()).unwrap_or(u64::MAX);
-        let extra = Duration::from_micros(self.random.random_range(0..=late_us));
-        if lost || self.held.len() >= HELD_PACKETS_MAX {
-            return;
-        }
-        let at = now + self.habits.delay;
-        if repeated {
-            self.hold(at + extra, packet.clone());
-        }
-        self.hold(if late { at + extra } else { at }, packet);
-    }
-
-    fn hold(&mut self, at: Instant, packet: Packet) {
-        self.count += 1;
-        self.held.insert((at, self.count), packet);
-    }
-
-    fn chance(&mut self, thousandths: u32) -> bool {
-        self.random.random_range(0..1_000) < thousandths
+    fn now(&self) -> Instant {
+        Instant::ZERO + self.began.elapsed()
     }
 
     /// Has the descriptor become readable when the next packet is due.
     fn wind_up(&mut self, now: Instant) -> io::Result<()> {
-        let next = self.held.keys().next().map(|(at, _)| *at);
+        let next = self.link.next_deadline();
         // A failure that waits is fetched without delay.
         let next = if self.failure.is_some() && next.is_none() {
             Some(now)
@@ -149,9 +99,7 @@ impl<D: Device> LossyDevice<D> {
         };
         if let Some(at) = next {
             // Zero would switch it off.
-            let left = at
-                .saturating_duration_since(now)
-                .max(Duration::from_nanos(1));
+            let left = now.until(at).max(Duration::from_nanos(1));
             setting.it_value = Timespec {
                 tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
                 tv_nsec: i64::from(left.subsec_nanos()),
@@ -169,7 +117,7 @@ impl<D: Device> Device for LossyDevice<D> {
     }
 
     fn receive(&mut self, batch: &mut Vec<Packet>, packets_max: usize) -> io::Result<()> {
-        let now = Instant::now();
+        let now = self.now();
         let mut arrived = std::mem::take(&mut self.batch);
         if self.failure.is_none()
             && let Err(error) = self.inner.receive(&mut arrived, BATCH_PACKETS)
@@ -177,18 +125,18 @@ impl<D: Device> Device for LossyDevice<D> {
             self.failure = Some(error);
         }
         for packet in arrived.drain(..) {
-            self.meet(now, packet);
+            self.link.packet_arrives(now, packet.octets);
         }
         self.batch = arrived;
         let mut delivered = 0;
         while delivered < packets_max
-            && let Some(entry) = self.held.first_entry()
-            && entry.key().0 <= now
+            && let Some(transit) = self.link.next_packet(now)
         {
-            batch.push(entry.remove());
+            let (Transit::Forward(packet) | Transit::Back(packet)) = transit;
+            batch.push(Packet::new(packet));
             delivered += 1;
         }
-        if self.held.is_empty()
+        if self.link.held_packets() == 0
             && delivered == 0
             && let Some(error) = self.failure.take()
         {

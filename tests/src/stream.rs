@@ -10,13 +10,23 @@ use sidestep_stack::call::{ConnectionId, ListenerId};
 use sidestep_stack::event::ConnectionError;
 use sidestep_stack::observe::State;
 
+use bytes::Bytes;
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
+use sidestep_tools::link::{Counters, Link, Order, Recipe, Share, Transit};
 
 use crate::craft::pattern;
 use crate::host::{Host, seed_of};
-use crate::link::{Impairments, Link, Side};
 use crate::scene::{Family, PORT};
+
+/// One end of the link.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// Who opens.
+    A,
+    /// Who listens.
+    B,
+}
 
 /// A run that takes longer than this in virtual time is stuck.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -78,12 +88,12 @@ pub enum Failure {
 }
 
 /// What a seed means.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Which family.
     pub family: Family,
-    /// What the link does.
-    pub impairments: Impairments,
+    /// What the link does, in both directions.
+    pub recipe: Recipe,
     /// Octets that A and B write.
     pub octets: [usize; 2],
     /// The most octets of one write.
@@ -121,14 +131,18 @@ impl Plan {
         } else {
             Family::V6
         };
-        let impairments = Impairments {
-            loss: up_to(100),
-            duplication: up_to(50),
-            reordering: up_to(100),
-            overtakers_max: 1 + up_to(63),
-            corruption: up_to(20),
+        // One bit at the most: garbage passes the internet checksum now and then, and no TCP could
+        // know.
+        let recipe = Recipe {
+            loss: Share::from_thousandths(up_to(100)),
+            duplicate: Share::from_thousandths(up_to(50)),
+            reorder: Share::from_thousandths(up_to(100)),
+            overtakers: 1 + up_to(63),
+            corrupt: Share::from_thousandths(up_to(20)),
             delay: Duration::from_micros(u64::from(100 + up_to(50_000))),
             jitter: Duration::from_micros(u64::from(up_to(5_000))),
+            order: Order::Free,
+            ..Recipe::default()
         };
         let sizes = [0, 1, 1_000, 20_000, 100_000, 300_000];
         let mut size = || {
@@ -143,7 +157,7 @@ impl Plan {
         };
         Self {
             family,
-            impairments,
+            recipe,
             octets,
             write_max: 1 + up_to(30_000) as usize,
             read_max: 1 + up_to(60_000) as usize,
@@ -180,7 +194,7 @@ pub fn run(seed: u64) -> Result<Outcome, Failure> {
 
 /// Runs a plan whose other choices follow from `seed`.
 pub fn run_plan(plan: &Plan, seed: u64) -> Result<Outcome, Failure> {
-    let mut link = Link::new(plan.impairments, seed_of(seed ^ 0x6c69_6e6b_0000_0000));
+    let mut wire = Wire::new(&plan.recipe, seed);
     let mut ends = [End::new(plan, Side::A, seed), End::new(plan, Side::B, seed)];
     let listener = ends[1].host.listen(PORT);
     let remote = std::net::SocketAddr::new(plan.family.address(2), PORT);
@@ -191,15 +205,17 @@ pub fn run_plan(plan: &Plan, seed: u64) -> Result<Outcome, Failure> {
         for end in &mut ends {
             end.host.advance_to(now);
         }
-        for (to, octets) in link.arrivals(now) {
-            ends[to as usize].host.arrives(&octets);
+        for (from, to) in [(0, 1), (1, 0)] {
+            while let Some(packet) = wire.next_packet(now, from) {
+                ends[to].host.arrives(&packet);
+            }
         }
         ends[1].accept(listener);
         for at in [0, 1] {
             let peer_ended = ends[1 - at].written == ends[1 - at].to_write.len();
             ends[at].act(plan, now, peer_ended)?;
             for seen in ends[at].host.all_sent() {
-                link.send(now, ends[at].side, &seen.octets);
+                wire.packet_arrives(now, at, seen.octets);
             }
         }
         if ends.iter_mut().all(End::is_gone) {
@@ -208,7 +224,7 @@ pub fn run_plan(plan: &Plan, seed: u64) -> Result<Outcome, Failure> {
         let next = ends
             .iter()
             .filter_map(End::next_moment)
-            .chain(link.next_arrival())
+            .chain(wire.next_deadline())
             .min();
         match next {
             Some(next) if next <= end_of_time => now = next.max(now),
@@ -220,13 +236,56 @@ pub fn run_plan(plan: &Plan, seed: u64) -> Result<Outcome, Failure> {
         end.check_length()?;
     }
     Ok(Outcome {
-        digest: link.digest(),
+        digest: wire.digest,
         virtual_time: now.since(Instant::ZERO),
         octets: [ends[0].read, ends[1].read],
-        packets: link.packets,
-        lost: link.lost,
-        corrupted: link.corrupted,
+        packets: wire.count(|counters| counters.arrived),
+        lost: wire.count(Counters::lost),
+        corrupted: wire.count(Counters::corrupted),
     })
+}
+
+/// A link in each direction, and a number that follows from all that was sent.
+struct Wire {
+    /// From A, and from B.
+    links: [Link; 2],
+    /// FNV-1a over every packet that was handed in, and when.
+    digest: u64,
+}
+
+impl Wire {
+    fn new(recipe: &Recipe, seed: u64) -> Self {
+        Self {
+            links: [0, 1].map(|from| Link::new(recipe, seed.wrapping_mul(2).wrapping_add(from))),
+            digest: 0xcbf2_9ce4_8422_2325,
+        }
+    }
+
+    fn packet_arrives(&mut self, now: Instant, from: usize, octets: Vec<u8>) {
+        let head = now.as_nanos().to_be_bytes();
+        for octet in head.iter().chain([&(from as u8)]).chain(&octets) {
+            self.digest ^= u64::from(*octet);
+            self.digest = self.digest.wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        self.links[from].packet_arrives(now, octets.into());
+    }
+
+    fn next_packet(&mut self, now: Instant, from: usize) -> Option<Bytes> {
+        self.links[from]
+            .next_packet(now)
+            .map(|transit| match transit {
+                Transit::Forward(packet) => packet,
+                Transit::Back(_) => unreachable!("the recipe has no MTU"),
+            })
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.links.iter().filter_map(Link::next_deadline).min()
+    }
+
+    fn count(&self, what: impl Fn(&Counters) -> u64) -> u64 {
+        self.links.iter().map(|link| what(link.counters())).sum()
+    }
 }
 
 fn describe_stuck(ends: &mut [End; 2]) -> Failure {

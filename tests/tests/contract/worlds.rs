@@ -5,7 +5,7 @@ use std::time::Duration;
 use sidestep::contract::{Ability, Kit, MakeError, Nets, Pair};
 use sidestep::device::memory::{MemoryDevice, MemoryOptions, Offload, cable};
 use sidestep::{Config, Net, ResolverSettings, UnixAddr, UnixConn};
-use sidestep_tests::lossy_device::{Habits, LossyDevice};
+use sidestep_tests::lossy_device::{BAD, LossyDevice};
 
 use crate::runs::{Run, Scheduler};
 
@@ -37,6 +37,7 @@ pub(crate) fn lossy(server: &str, seed: u64) -> Nets {
         ..MemoryOptions::default()
     };
     let (one, other) = cable(options).expect("memory is enough");
+    let recipe = BAD.parse().expect("it is a recipe");
     let start = |device: MemoryDevice, host: u8, seed: u64| {
         // A loss should cost milliseconds: what is tested is the contract, not patience.
         let config = Config {
@@ -46,7 +47,7 @@ pub(crate) fn lossy(server: &str, seed: u64) -> Nets {
             ..Config::default()
         };
         Net::builder()
-            .device(LossyDevice::new(device, Habits::BAD, seed).expect("a cable has a bell"))
+            .device(LossyDevice::new(device, &recipe, seed).expect("a cable has a bell"))
             .config(config)
             .address([192, 0, 2, host].into(), 24)
             .address([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host)].into(), 64)

@@ -6,6 +6,7 @@
 // A failed claim is a panic with a message.
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
+mod bad_link;
 mod crowds;
 mod datagrams;
 mod endings;
