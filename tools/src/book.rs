@@ -1,4 +1,4 @@
-//! The pages of the book that follow from the code: limits and conformance.
+//! The pages of the book that follow from the code: limits, conformance, keys of a link's recipe.
 //!
 //! The program `book-pages` writes them; a test fails while the committed pages are not what this
 //! makes. Nothing else in the book is generated.
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use sidestep_stack::Config;
 use thiserror::Error;
+
+use crate::link::KEYS;
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +67,7 @@ pub fn pages(root: &Path) -> Result<Vec<Page>, BookError> {
     Ok(vec![
         page("limits.md", limits()),
         page("conformance.md", conformance(&ledger)?),
+        page("link-keys.md", link_keys()),
     ])
 }
 
@@ -80,6 +83,28 @@ pub fn write_pages(root: &Path) -> Result<Vec<Page>, BookError> {
         fs::write(&path, &page.text).map_err(|source| BookError::File { path, source })?;
     }
     Ok(pages)
+}
+
+/// The keys of a recipe; the chapter on links includes it.
+fn link_keys() -> String {
+    let mut page = String::from(
+        "<!-- Written by `cargo run -p sidestep-tools --bin book-pages`. -->\n\n\
+         | key | value | meaning | default | needs |\n\
+         |---|---|---|---|---|\n",
+    );
+    for key in KEYS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} |",
+            key.name,
+            cell(key.value),
+            cell(key.meaning),
+            cell(key.default),
+            cell(key.needs),
+        );
+    }
+    page
 }
 
 /// The table of `config.rs`.

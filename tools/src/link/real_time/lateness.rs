@@ -1,18 +1,17 @@
 //! How late things happened: a histogram of bounded size.
 //!
-//! [`join`](super::join) adds the lateness of every packet, the probe every round trip beyond the
-//! expected one. A quantile is right to one part in sixteen, the extremes are exact.
+//! [`join`](super::join) adds the lateness of every packet, the probe every round trip. A quantile is right to one part in a thousand, the extremes are exact.
 
 use sidestep_stack::base::Duration;
 
 /// Steps to each power of two.
-const STEPS_BITS: u32 = 4;
+const STEPS_BITS: u32 = 10;
 const BUCKETS: usize = (65 - STEPS_BITS as usize) << STEPS_BITS;
 
 /// See the module.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Lateness {
-    buckets: Box<[u64; BUCKETS]>,
+    buckets: Vec<u64>,
     count: u64,
     least: u64,
     most: u64,
@@ -21,7 +20,7 @@ pub struct Lateness {
 impl Default for Lateness {
     fn default() -> Self {
         Self {
-            buckets: Box::new([0; BUCKETS]),
+            buckets: vec![0; BUCKETS],
             count: 0,
             least: u64::MAX,
             most: 0,
@@ -56,7 +55,7 @@ impl Lateness {
         Duration::from_nanos(self.most)
     }
 
-    /// So many thousandths of them were no later, to one part in sixteen.
+    /// So many thousandths of them were no later, to one part in a thousand.
     pub fn quantile(&self, thousandths: u64) -> Duration {
         let rank = (self.count * thousandths.min(1_000)).div_ceil(1_000).max(1);
         let mut seen = 0;
@@ -97,15 +96,15 @@ mod tests {
 
     #[test]
     fn every_number_is_in_a_bucket_whose_end_is_near() {
-        let mut numbers: Vec<u64> = (0..4_096).collect();
-        numbers.extend((12..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, (1 << bit) + 1]));
+        let mut numbers: Vec<u64> = (0..8_192).collect();
+        numbers.extend((13..64).flat_map(|bit| [(1 << bit) - 1, 1 << bit, (1 << bit) + 1]));
         numbers.push(u64::MAX);
         for number in numbers {
             let bucket = bucket_of(number);
             assert!(bucket < BUCKETS, "{number}");
             let end = upper_end(bucket);
             assert!(
-                end >= number && end - number <= number / 16,
+                end >= number && end - number <= number / 1_024,
                 "{number} {end}"
             );
             assert!(bucket == 0 || upper_end(bucket - 1) < number, "{number}");
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_right_to_one_part_in_sixteen_and_extremes_exactly() {
+    fn quantiles_are_right_to_one_part_in_a_thousand_and_extremes_exactly() {
         let mut lateness = Lateness::default();
         for micros in 1..=1_000 {
             lateness.add(Duration::from_micros(micros));
@@ -122,7 +121,7 @@ mod tests {
             let found = lateness.quantile(thousandths).as_nanos() as u64;
             let wanted = micros * 1_000;
             assert!(
-                found >= wanted && found - wanted <= wanted / 16,
+                found >= wanted && found - wanted <= wanted / 1_024,
                 "{thousandths}"
             );
         }
