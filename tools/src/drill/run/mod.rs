@@ -9,9 +9,12 @@ mod calls;
 mod clock;
 mod expect;
 pub mod flow;
+mod follow;
+mod free;
 pub mod matching;
 mod player;
 mod read;
+mod results;
 pub mod text;
 
 use std::net::IpAddr;
@@ -27,9 +30,9 @@ use super::backend::{Host, HostError, api};
 use super::report::{Backend, Outcome, Report};
 use super::sysctl::{self, Meaning};
 
+pub(super) use free::play_freely;
 pub use matching::Matching;
 pub use player::Stop;
-pub(super) use player::play_freely;
 
 /// How scripts are run.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -14,10 +14,10 @@ use super::build::{self, CannotBuild, IcmpEnds};
 use super::calls::{self, Descriptor, Subject, Translator};
 use super::clock::{Clock, Due};
 use super::flow::{Begins, Flows, Transport};
-use super::{Matching, Punctuality, Settings, first_number, text};
+use super::{Matching, Punctuality, Settings, first_number, results, text};
 use crate::drill::ast::{
-    Action, Call, Command, Contents, Direction, Effect, Event, Packet, Position, Script,
-    SocketKind, SystemCall, TcpFlags, Time,
+    Action, Command, Contents, Direction, Effect, Event, Packet, Position, Script, SystemCall,
+    TcpFlags, Time,
 };
 use crate::drill::backend::{Emitted, Ended, Fd, Host, HostError, Syscall, TcpInfo};
 use crate::drill::compare::Answer;
@@ -52,22 +52,19 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long an event that may happen at any time is waited for.
 const ANY_TIME: Duration = Duration::from_secs(200);
 
-/// Rows of a report; the ladder needs only the last ones.
-const ROWS_MAX: usize = 4_096;
-
 /// Events and packets that are shown beyond the first difference.
 const AFTER_MAX: usize = 5;
 
 /// A call that has begun and not ended.
 #[derive(Debug)]
-struct Pending<'a> {
-    event: &'a Event,
-    call: &'a SystemCall,
-    syscall: Syscall,
-    subject: Subject,
+pub(super) struct Pending<'a> {
+    pub(super) event: &'a Event,
+    pub(super) call: &'a SystemCall,
+    pub(super) syscall: Syscall,
+    pub(super) subject: Subject,
     /// When it has to return; `None`: at once.
-    returns: Option<(Duration, Duration)>,
-    row: usize,
+    pub(super) returns: Option<(Duration, Duration)>,
+    pub(super) row: usize,
 }
 
 /// See the module.
@@ -77,34 +74,20 @@ pub(super) struct Player<'a> {
     pub(super) settings: &'a Settings,
     pub(super) clock: Clock,
     pub(super) flows: Flows,
-    descriptors: BTreeMap<i64, Descriptor>,
+    pub(super) descriptors: BTreeMap<i64, Descriptor>,
     /// The socket that assertions are about.
-    last_fd: Option<Fd>,
+    pub(super) last_fd: Option<Fd>,
     /// What has left and nobody has asked for.
     pub(super) queue: VecDeque<Emitted>,
     /// The last packet of the host that the script knows.
     pub(super) last_packet: Option<Vec<u8>>,
-    pending: Option<Pending<'a>>,
+    pub(super) pending: Option<Pending<'a>>,
     pub(super) rows: Vec<Row>,
-    variables: Variables,
-    is_late: bool,
+    pub(super) variables: Variables,
+    /// Something did not happen when it had to.
+    pub(super) is_late: bool,
     /// What the host did, if the script is played freely.
-    answers: Option<Vec<Answer>>,
-}
-
-/// Plays a script without its expectations: an answer for each event.
-pub(in crate::drill) fn play_freely(
-    script: &Script,
-    host: &mut dyn Host,
-    settings: &Settings,
-) -> Result<Vec<Answer>, Stop> {
-    let mut player = Player::new(script, host, settings, Duration::ZERO);
-    player.answers = Some(Vec::new());
-    for event in &script.events {
-        player.event_freely(event)?;
-    }
-    player.note_sent()?;
-    Ok(player.answers.unwrap_or_default())
+    pub(super) answers: Option<Vec<Answer>>,
 }
 
 /// Plays a script on a host in virtual time.
@@ -220,43 +203,6 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Does what the event does; what it expects is left out.
-    fn event_freely(&mut self, event: &'a Event) -> Result<(), Stop> {
-        let due = self.clock.due(event.time, &self.script.options);
-        let is_expectation = match &event.action {
-            Action::Packet(packet) => packet.direction == Direction::Outbound,
-            Action::Code(_) => true,
-            Action::Call(_) | Action::Command(_) => false,
-        };
-        if !is_expectation {
-            self.pass_to(due.from)?;
-            // What has left until now answers the events before.
-            self.note_sent()?;
-        }
-        self.answers.get_or_insert_default().push(Answer::default());
-        match &event.action {
-            Action::Packet(packet) if !is_expectation => self.inbound(event, packet, due),
-            Action::Call(call) => self.call(event, call, due),
-            Action::Command(command) => {
-                self.mark(event, due);
-                self.command(command)
-            }
-            Action::Packet(_) | Action::Code(_) => Ok(()),
-        }
-    }
-
-    /// Writes down what has left since the last event.
-    fn note_sent(&mut self) -> Result<(), Stop> {
-        self.drain()?;
-        while let Some(emitted) = self.queue.pop_front() {
-            let sent = self.read_freely(emitted);
-            if let Some(answer) = self.answers.as_mut().and_then(|all| all.last_mut()) {
-                answer.sent.push(sent);
-            }
-        }
-        Ok(())
-    }
-
     // Time.
 
     pub(super) fn now(&self) -> Duration {
@@ -308,7 +254,7 @@ impl<'a> Player<'a> {
 
     // Packets that arrive.
 
-    fn inbound(&mut self, event: &Event, packet: &Packet, due: Due) -> Result<(), Stop> {
+    pub(super) fn inbound(&mut self, event: &Event, packet: &Packet, due: Due) -> Result<(), Stop> {
         let octets = self
             .build(packet)
             .map_err(|error| Self::unsupported(event, error.to_string()))?;
@@ -371,7 +317,12 @@ impl<'a> Player<'a> {
 
     // Calls.
 
-    fn call(&mut self, event: &'a Event, call: &'a SystemCall, due: Due) -> Result<(), Stop> {
+    pub(super) fn call(
+        &mut self,
+        event: &'a Event,
+        call: &'a SystemCall,
+        due: Due,
+    ) -> Result<(), Stop> {
         let returns = call.returns_at.map(|at| {
             let at = self.clock.returns(event.time, at);
             let tolerance = self
@@ -461,7 +412,7 @@ impl<'a> Player<'a> {
         };
         if let Some(answers) = &mut self.answers {
             let flow = pending.subject.flow;
-            let wrong = calls::check_received(call, flags, &outcome, flow, &mut self.flows);
+            let wrong = results::check_received(call, flags, &outcome, flow, &mut self.flows);
             if let Some(answer) = answers.last_mut() {
                 answer.wrong = wrong;
                 answer.outcome = Some(outcome.clone());
@@ -470,14 +421,15 @@ impl<'a> Player<'a> {
             return Ok(());
         }
         let said = &pending.call.result;
-        let difference = calls::difference(call, said, &outcome)
+        let difference = results::difference(call, said, &outcome)
             .or_else(|| {
                 let flow = pending.subject.flow;
-                calls::check_received(call, flags, &outcome, flow, &mut self.flows)
+                results::check_received(call, flags, &outcome, flow, &mut self.flows)
             })
             .or_else(|| {
                 let (due, tolerance) = pending.returns?;
                 let is_early = at + tolerance < due;
+                self.is_late |= is_early || at > due + tolerance;
                 (is_early || at > due + tolerance).then(|| {
                     format!(
                         "{} returned at {}, the script says at {}",
@@ -513,131 +465,9 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// What a call changes in what we know.
-    fn follow(&mut self, pending: &Pending<'_>, outcome: &crate::drill::backend::Outcome) {
-        let call = &pending.call.call;
-        if let Some(fd) = calls::fd_of(call)
-            && let Some(known) = self.descriptors.get(&fd)
-            && !matches!(call, Call::Close { .. })
-        {
-            self.last_fd = Some(known.fd);
-        }
-        match (&pending.syscall, outcome.result) {
-            (Syscall::Send { .. }, result) => {
-                let taken = result.ok().and_then(|taken| u64::try_from(taken).ok());
-                let flow = pending.subject.flow.and_then(|it| self.flows.get_mut(it));
-                if let Some(flow) = flow {
-                    match flow.transport {
-                        Transport::Tcp => {
-                            flow.written_octets = pending.subject.written_from + taken.unwrap_or(0);
-                        }
-                        Transport::Udp if taken.is_none() => {
-                            flow.unseen.pop_back();
-                        }
-                        Transport::Udp => {}
-                    }
-                }
-            }
-            (_, Err(_)) => self.follow_failure(call, pending),
-            (_, Ok(result)) => self.follow_success(call, pending, result, outcome),
-        }
-    }
-
-    fn follow_failure(&mut self, call: &Call, pending: &Pending<'_>) {
-        // A `connect` that goes on in the background has a flow all the same.
-        if let (Call::Connect { fd, .. }, Some(flow)) = (call, pending.subject.flow)
-            && let Some(known) = self.descriptors.get_mut(fd)
-        {
-            known.flow = Some(flow);
-            let live = known.fd;
-            self.learn_own_port(live, flow);
-        }
-    }
-
-    /// The host has chosen a port for the flow that it dials.
-    fn learn_own_port(&mut self, fd: Fd, flow: usize) {
-        let Some(local) = self.host.local_address(fd) else {
-            return;
-        };
-        if let Some(flow) = self.flows.get_mut(flow)
-            && flow.local.port() == 0
-        {
-            flow.local.set_port(local.port());
-        }
-    }
-
-    fn follow_success(
-        &mut self,
-        call: &Call,
-        pending: &Pending<'_>,
-        result: i64,
-        outcome: &crate::drill::backend::Outcome,
-    ) {
-        let options = &self.script.options;
-        let anywhere = SocketAddr::new(options.local_address(), 0);
-        let live = i32::try_from(result).unwrap_or(-1);
-        let named = pending.call.result.value.unwrap_or(result);
-        match (call, &pending.syscall) {
-            (Call::Socket { kind, .. }, _) => {
-                let descriptor = Descriptor {
-                    fd: live,
-                    kind: *kind,
-                    local: anywhere,
-                    flow: None,
-                };
-                self.descriptors.insert(named, descriptor);
-                self.last_fd = Some(live);
-            }
-            (Call::Bind { fd, .. }, Syscall::Bind { address, .. }) => {
-                if let Some(known) = self.descriptors.get_mut(fd) {
-                    known.local = *address;
-                    if known.kind == SocketKind::Datagram {
-                        let local = SocketAddr::new(options.local_address(), address.port());
-                        self.flows.binds(local);
-                    }
-                }
-            }
-            (Call::Listen { fd, .. }, _) => {
-                if let Some(known) = self.descriptors.get(fd) {
-                    let local = SocketAddr::new(options.local_address(), known.local.port());
-                    self.flows.listens(local);
-                }
-            }
-            (Call::Accept { fd, .. }, _) => {
-                let local = self
-                    .descriptors
-                    .get(fd)
-                    .map_or(anywhere, |known| known.local);
-                let remote = outcome.address.map(unmapped);
-                let flow = remote.and_then(|it| self.flows.from_remote(Transport::Tcp, it));
-                let descriptor = Descriptor {
-                    fd: live,
-                    kind: SocketKind::Stream,
-                    local,
-                    flow,
-                };
-                self.descriptors.insert(named, descriptor);
-                self.last_fd = Some(live);
-            }
-            (Call::Connect { fd, .. }, _) => {
-                if let Some(known) = self.descriptors.get_mut(fd) {
-                    known.flow = pending.subject.flow;
-                    let live = known.fd;
-                    if let Some(flow) = pending.subject.flow {
-                        self.learn_own_port(live, flow);
-                    }
-                }
-            }
-            (Call::Close { fd }, _) => {
-                self.descriptors.remove(fd);
-            }
-            _ => {}
-        }
-    }
-
     // Commands and assertions.
 
-    fn command(&mut self, command: &Command) -> Result<(), Stop> {
+    pub(super) fn command(&mut self, command: &Command) -> Result<(), Stop> {
         for effect in &command.effects {
             match effect {
                 Effect::Sleep(time) => {
@@ -767,12 +597,10 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Adds a row, and says which one it is.
+    /// Adds a row, and says which one it is. There are no more of them than events and pieces.
     pub(super) fn push_row(&mut self, row: Row) -> usize {
-        if self.rows.len() < ROWS_MAX {
-            self.rows.push(row);
-        }
-        self.rows.len().saturating_sub(1)
+        self.rows.push(row);
+        self.rows.len() - 1
     }
 
     /// What became of the script.
@@ -802,11 +630,6 @@ impl<'a> Player<'a> {
             None => self.now() + ANY_TIME,
         }
     }
-}
-
-/// IPv4 inside an IPv6 socket is IPv4 on the wire (RFC 3493 §3.7).
-fn unmapped(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// A line of the script, on its side of the ladder.

@@ -5,13 +5,22 @@
 
 use std::time::Duration;
 
-use crate::drill::ast::{Action, CallResult, Contents, IpFields, Packet, SystemCall};
+use crate::drill::ast::{Action, Call, CallResult, Contents, IpFields, Packet, SystemCall};
 use crate::drill::backend::Outcome;
 use crate::drill::constants::Errno;
 
 /// A packet of the script.
 pub fn of_packet(packet: &Packet) -> String {
     packet.to_string()
+}
+
+/// A packet that left and that nobody expected: its IP header is not worth a word.
+pub fn of_unexpected(actual: &Packet) -> String {
+    let nothing = Packet {
+        ip: IpFields::default(),
+        ..actual.clone()
+    };
+    of_actual(&nothing, actual)
 }
 
 /// A packet that left, with as much as the script says of its counterpart.
@@ -43,7 +52,15 @@ pub fn of_call(call: &SystemCall) -> String {
 
 /// The call with what it returned.
 pub fn of_ended(call: &SystemCall, outcome: &Outcome) -> String {
+    let names_a_descriptor = matches!(call.call, Call::Socket { .. } | Call::Accept { .. });
     let result = match outcome.result {
+        // Descriptors are shown as the script numbers them.
+        Ok(_) if names_a_descriptor && call.result.value.is_some_and(|value| value >= 0) => {
+            CallResult {
+                value: call.result.value,
+                ..CallResult::default()
+            }
+        }
         Ok(value) => CallResult {
             value: Some(value),
             ..CallResult::default()

@@ -12,12 +12,12 @@ use sidestep_stack::call::{CongestionAlgorithm, ConnectionOptions, Families, Reu
 use super::socket::{KeepAliveChoice, Role, Socket};
 use super::table::Door;
 use crate::drill::backend::numbers::{
-    AF_INET, AF_INET6, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP,
-    IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_V6ONLY, SO_ACCEPTCONN, SO_DOMAIN, SO_KEEPALIVE, SO_LINGER,
-    SO_OOBINLINE, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVTIMEO, SO_REUSEADDR,
-    SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO, SO_TYPE, SOCK_DGRAM, SOCK_STREAM,
-    SOL_SOCKET, TCP_CONGESTION, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY,
-    TCP_USER_TIMEOUT,
+    AF_INET, AF_INET6, IP_MTU_DISCOVER, IP_TOS, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP,
+    IPPROTO_UDP, IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_V6ONLY, SO_ACCEPTCONN, SO_DOMAIN,
+    SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE,
+    SO_RCVTIMEO, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO, SO_TYPE,
+    SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_CONGESTION, TCP_CORK, TCP_DEFER_ACCEPT, TCP_KEEPCNT,
+    TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_QUICKACK, TCP_USER_TIMEOUT,
 };
 use crate::drill::backend::{OptionValue, Outcome, SocketFamily, SocketKind};
 
@@ -163,6 +163,10 @@ fn set_number(socket: &mut Socket, level: i32, name: i32, number: i32) -> Change
                 Families::V6
             };
         }
+        // Off is what they are.
+        (IPPROTO_TCP, TCP_CORK | TCP_DEFER_ACCEPT | TCP_QUICKACK) if number == 0 => {}
+        // The path MTU is always discovered (RFC 1191): WANT and DO.
+        (IPPROTO_IP, IP_MTU_DISCOVER) if matches!(number, 1 | 2) => {}
         _ => return Err(Errno::ENOPROTOOPT),
     }
     Ok((change != ConnectionOptions::default()).then_some(change))

@@ -12,7 +12,9 @@ use sidestep_stack::{Call, Reply};
 
 use super::socket::{Opening, Role, Socket, Stream};
 use super::table::{Attempt, Door, Progress, waits};
-use crate::drill::backend::numbers::{MSG_PEEK, MSG_WAITALL};
+use crate::drill::backend::numbers::{
+    MSG_DONTWAIT, MSG_EOR, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_WAITALL,
+};
 use crate::drill::backend::{Outcome, SocketFamily};
 
 /// OPEN (RFC 9293 §3.10.1) by `connect`.
@@ -81,6 +83,10 @@ pub(super) fn receive(
     flags: i32,
     progress: &mut Progress,
 ) -> Attempt {
+    if flags & MSG_OOB != 0 {
+        // Urgent data is in line, always (RFC 9293 §3.8.5): SO_OOBINLINE of Linux.
+        return Errno::EINVAL.into();
+    }
     let may_wait = waits(socket, flags);
     let give_up_after = socket.chosen.receive_timeout;
     let Some(stream) = socket.stream_mut() else {
@@ -131,6 +137,10 @@ pub(super) fn send(
     flags: i32,
     progress: &mut Progress,
 ) -> Attempt {
+    if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR) != 0 {
+        // The stack sends no urgent data, opens by no data, and holds nothing back for more.
+        return Errno::EOPNOTSUPP.into();
+    }
     let may_wait = waits(socket, flags);
     let give_up_after = socket.chosen.send_timeout;
     let Some(stream) = socket.stream_mut() else {

@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sidestep::error::Errno;
-use sidestep_stack::call::{ConnectionId, Listen, OpenSocket, Release, SendDatagram, Status};
+use sidestep_stack::call::{ConnectionId, Listen, Release, Status};
 use sidestep_stack::observe::State;
 use sidestep_stack::{Call, Event, Instant, Reply, Stack};
 
-use super::socket::{Chosen, Datagrams, Opening, Role, Socket, Stream, errno_of};
-use super::{options, poll, stream};
+use super::socket::{Chosen, Opening, Role, Socket, Stream, errno_of};
+use super::{datagrams, options, poll, stream};
 use crate::drill::backend::numbers::{
     F_GETFD, F_GETFL, F_SETFD, F_SETFL, FIONREAD, MSG_DONTWAIT, O_NONBLOCK, O_RDWR, SIOCATMARK,
     SIOCOUTQ, SIOCOUTQNSD, SO_ERROR, SOL_SOCKET,
@@ -227,7 +227,7 @@ impl Table {
         }
         socket.bound = Some(address);
         if socket.kind == SocketKind::Datagram {
-            return open_datagrams(socket, door, None);
+            return datagrams::open(socket, door, None);
         }
         Outcome::done()
     }
@@ -417,7 +417,7 @@ fn on_socket(
             stream::connect(socket, door, *address, progress)
         }
         (Syscall::Connect { address, .. }, SocketKind::Datagram) => {
-            open_datagrams(socket, door, Some(*address)).into()
+            datagrams::open(socket, door, Some(*address)).into()
         }
         (
             Syscall::Receive {
@@ -430,7 +430,7 @@ fn on_socket(
                 octets_max, flags, ..
             },
             SocketKind::Datagram,
-        ) => receive_datagram(socket, door, *octets_max, *flags),
+        ) => datagrams::receive(socket, door, *octets_max, *flags),
         (Syscall::Send { octets, flags, .. }, SocketKind::Stream) => {
             stream::send(socket, door, octets, *flags, progress)
         }
@@ -439,12 +439,12 @@ fn on_socket(
                 if to.is_none() {
                     return Errno::EDESTADDRREQ.into();
                 }
-                let opened = open_datagrams(socket, door, None);
+                let opened = datagrams::open(socket, door, None);
                 if opened.result.is_err() {
                     return opened.into();
                 }
             }
-            send_datagram(socket, door, octets.clone(), *to).into()
+            datagrams::send(socket, door, octets.clone(), *to).into()
         }
         (Syscall::Shutdown { how, .. }, _) => stream::shutdown(socket, door, *how).into(),
         (
@@ -523,93 +523,6 @@ fn ioctl(socket: &Socket, door: &Door<'_>, request: i64) -> Outcome {
             number: Some(i64::try_from(number).unwrap_or(i64::MAX)),
             ..Outcome::done()
         },
-        Err(errno) => errno.into(),
-    }
-}
-
-// Datagrams.
-
-/// Opens the UDP socket, or opens it again with a peer.
-fn open_datagrams(socket: &mut Socket, door: &mut Door<'_>, remote: Option<SocketAddr>) -> Outcome {
-    let mut local = socket.local();
-    if let Role::Datagrams(old) = &socket.role {
-        local.port = old.local.port();
-        let _ = door.call(Call::CloseSocket(old.socket));
-        socket.role = Role::Fresh;
-    }
-    let call = Call::OpenSocket(OpenSocket {
-        local,
-        remote,
-        reuse_port: socket.chosen.reuse_port,
-    });
-    match door.call(call) {
-        Ok(Reply::Socket { socket: id, local }) => {
-            socket.role = Role::Datagrams(Datagrams {
-                socket: id,
-                local,
-                remote,
-                waiting: 0,
-            });
-            Outcome::done()
-        }
-        Ok(_) => Errno::EPROTO.into(),
-        Err(errno) => errno.into(),
-    }
-}
-
-fn send_datagram(
-    socket: &Socket,
-    door: &mut Door<'_>,
-    octets: bytes::Bytes,
-    to: Option<SocketAddr>,
-) -> Outcome {
-    let Role::Datagrams(datagrams) = &socket.role else {
-        return Errno::EDESTADDRREQ.into();
-    };
-    let count = octets.len();
-    // On a connected socket, Linux takes its own peer's address too.
-    let remote = to.filter(|to| Some(*to) != datagrams.remote);
-    let call = Call::SendDatagram {
-        socket: datagrams.socket,
-        datagram: SendDatagram {
-            remote,
-            octets,
-            ..SendDatagram::default()
-        },
-    };
-    match door.call(call) {
-        Ok(_) => Outcome::of(i64::try_from(count).unwrap_or(i64::MAX)),
-        Err(errno) => errno.into(),
-    }
-}
-
-fn receive_datagram(
-    socket: &mut Socket,
-    door: &mut Door<'_>,
-    octets_max: usize,
-    flags: i32,
-) -> Attempt {
-    let may_wait = waits(socket, flags);
-    let give_up_after = socket.chosen.receive_timeout;
-    let Role::Datagrams(datagrams) = &mut socket.role else {
-        return match may_wait {
-            true => Attempt::Blocks { give_up_after },
-            false => Errno::EAGAIN.into(),
-        };
-    };
-    match door.call(Call::ReceiveDatagram(datagrams.socket)) {
-        Ok(Reply::Datagram(Some(datagram))) => {
-            datagrams.waiting = datagrams.waiting.saturating_sub(1);
-            let mut octets = datagram.octets.to_vec();
-            octets.truncate(octets_max);
-            Outcome {
-                address: Some(datagram.remote),
-                ..Outcome::received(octets)
-            }
-            .into()
-        }
-        Ok(_) if may_wait => Attempt::Blocks { give_up_after },
-        Ok(_) => Errno::EAGAIN.into(),
         Err(errno) => errno.into(),
     }
 }
