@@ -93,6 +93,13 @@ impl NewReno {
         }
     }
 
+    /// Where the segment at SND.UNA ends, as far as that is known: a full segment, but never beyond
+    /// SND.NXT. What lies there was not sent, and an acknowledgment of it would be refused.
+    fn first_segment_end(&self, nxt: SeqNumber) -> u64 {
+        let full = self.scoreboard.una() + u64::from(self.smss);
+        full.min(self.scoreboard.position_of(nxt))
+    }
+
     /// New text was acknowledged.
     fn on_progress(&mut self, sample: &AckSample) -> LossSignal {
         let una = self.scoreboard.una();
@@ -115,7 +122,7 @@ impl NewReno {
                 let beyond_first = sample.acked_octets().saturating_sub(self.smss);
                 self.departed = self.departed.saturating_sub(beyond_first);
                 if self.high_rxt == una {
-                    self.lost_below = self.lost_below.max(una + u64::from(self.smss));
+                    self.lost_below = self.lost_below.max(self.first_segment_end(sample.nxt));
                     self.resends_regardless = true;
                 }
                 LossSignal::Recovering
@@ -172,7 +179,7 @@ impl NewReno {
         // One more than the RFC's "recover", which names the last octet, not the next one.
         self.recover = point + 1;
         self.high_rxt = una;
-        self.lost_below = una + u64::from(self.smss);
+        self.lost_below = self.first_segment_end(sample.nxt);
         self.resends_regardless = true;
         let flight_end = self.nxt_before_duplicates.unwrap_or(sample.nxt);
         LossSignal::LossDetected {

@@ -107,6 +107,33 @@ fn rfc6582_01_a_partial_ack_resends_the_next_hole_and_a_full_one_ends_it() {
 }
 
 #[test]
+fn rfc9293_3_8_1_what_was_never_sent_is_not_sent_again_where_flights_are_shorter_than_a_segment() {
+    for sack in [Sack::NotAgreed, Sack::Agreed] {
+        // Four segments of ten octets, in the place of one full segment.
+        let mut sender = Sender::new(sack);
+        sender.nxt = 1_040;
+        for end in [1_020, 1_030, 1_040] {
+            sender.ack(1_000, &[(end - 10, end)]);
+        }
+        let lost = sender.resend();
+        match sack {
+            Sack::NotAgreed => assert_eq!(lost, Some((1_000, 40))),
+            Sack::Agreed => assert_eq!(lost, Some((1_000, 10))),
+        }
+        assert_eq!(sender.resend(), None);
+    }
+    // The same after a partial acknowledgment.
+    let mut sender = Sender::new(Sack::NotAgreed);
+    for _ in 0..3 {
+        sender.ack(1_000, &[]);
+    }
+    sender.resend();
+    sender.ack(2_970, &[]);
+    assert_eq!(sender.resend(), Some((2_970, 30)));
+    assert_eq!(sender.resend(), None);
+}
+
+#[test]
 fn rfc6675_02_two_segments_above_are_no_loss_and_three_are() {
     let mut sender = Sender::new(Sack::Agreed);
     assert_eq!(sender.ack(1_000, &[(1_100, 1_300)]), LossSignal::None);
