@@ -34,14 +34,17 @@ pub(crate) fn check_reset(
         (State::SynReceived, Opening::Active) => ConnectionError::Refused,
         _ => ConnectionError::Reset,
     };
-    // "All segment queues should be flushed."
-    connection.rcv.queue.clear();
     match connection.state {
-        // Both sides had closed: nothing is lost, and nobody needs to be told.
+        // Both sides had closed: nothing is lost, and nobody needs to be told. The RFC flushes no
+        // queue here, so what was received and acknowledged can still be read.
         State::Closing | State::LastAck => {
             connection.enter_closed("RFC 9293 §3.10.7.4, second", cx);
         }
-        _ => connection.fail(error, "RFC 9293 §3.10.7.4, second", cx),
+        _ => {
+            // "All segment queues should be flushed."
+            connection.rcv.queue.clear();
+            connection.fail(error, "RFC 9293 §3.10.7.4, second", cx);
+        }
     }
     ControlFlow::Break(Verdict::Ended)
 }

@@ -92,9 +92,9 @@ impl ReceiveHalf {
         self.fin.is_some_and(|fin| fin < self.position)
     }
 
-    /// True once RECEIVE took everything up to the peer's FIN.
+    /// True once RECEIVE took everything up to the peer's FIN; never after a reset took text away.
     pub(crate) fn is_at_end(&self) -> bool {
-        self.fin_is_received() && self.queue.is_empty()
+        self.fin_is_received() && self.queue.is_empty() && !self.queue.has_lost()
     }
 
     /// Octets in memory.

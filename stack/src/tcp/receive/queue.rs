@@ -17,6 +17,8 @@ pub(crate) struct ReceiveQueue {
     slices: Slices,
     /// How many octets RECEIVE took so far.
     taken: u64,
+    /// Whether some were forgotten that nobody had read.
+    has_lost: bool,
 }
 
 impl ReceiveQueue {
@@ -25,6 +27,7 @@ impl ReceiveQueue {
         Self {
             slices: Slices::new(),
             taken: 0,
+            has_lost: false,
         }
     }
 
@@ -61,8 +64,14 @@ impl ReceiveQueue {
         taken
     }
 
+    /// True if text was forgotten that nobody had read: the end of the stream cannot be reached.
+    pub(crate) const fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
     /// Forgets everything that waits.
     pub(crate) fn clear(&mut self) {
+        self.has_lost |= !self.slices.is_empty();
         self.taken += self.slices.octets() as u64;
         self.slices = Slices::new();
     }

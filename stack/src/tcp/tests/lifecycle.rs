@@ -5,7 +5,7 @@ use std::vec::Vec;
 use super::world::{A, B, World, pattern};
 use crate::base::Duration;
 use crate::call::{ConnectionId, Release, Shutdown};
-use crate::event::Event;
+use crate::event::{ConnectionError, Event};
 use crate::observe::State;
 
 fn transfer(world: &mut World, from: usize, ids: [ConnectionId; 2], text: &[u8]) {
@@ -104,4 +104,53 @@ fn rfc9293_must_10_both_ends_may_close_at_the_same_time() {
     assert_eq!(world.state(B, b), State::TimeWait);
     world.run_for(Duration::from_secs(61));
     assert_eq!(world.ends[A].tcp.counts(), Default::default());
+}
+
+/// A sends a text and closes its direction; B reads nothing of it.
+fn unread_text_and_fin() -> (World, ConnectionId, ConnectionId) {
+    let mut world = World::new(1);
+    let (a, b) = world.connect();
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.send(A, a, &pattern(1_000)), 1_000);
+    shutdown(&mut world, A, a);
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.state(B, b), State::CloseWait);
+    (world, a, b)
+}
+
+#[test]
+fn a_reset_that_takes_unread_text_away_is_never_shown_as_the_end_of_the_stream() {
+    let (mut world, a, b) = unread_text_and_fin();
+    let (octets, end_of_stream) = world.receive(B, b, 400);
+    assert_eq!((octets.len(), end_of_stream), (400, false));
+    release(&mut world, A, a, Release::Abort);
+    world.run_for(Duration::from_millis(100));
+    let failed = Event::Failed {
+        connection: b,
+        error: ConnectionError::Reset,
+    };
+    assert!(world.ends[B].events.contains(&failed));
+    // 600 octets are gone: this is no end, it is a failure.
+    assert_eq!(world.receive(B, b, usize::MAX), (Vec::new(), false));
+}
+
+#[test]
+fn a_reset_after_the_whole_text_was_read_leaves_the_end_of_the_stream() {
+    let (mut world, a, b) = unread_text_and_fin();
+    let (octets, end_of_stream) = world.receive(B, b, usize::MAX);
+    assert_eq!((octets.len(), end_of_stream), (1_000, true));
+    release(&mut world, A, a, Release::Abort);
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.receive(B, b, usize::MAX), (Vec::new(), true));
+}
+
+#[test]
+fn rfc9293_3_10_7_4_a_reset_in_last_ack_flushes_nothing() {
+    let (mut world, a, b) = unread_text_and_fin();
+    shutdown(&mut world, B, b);
+    release(&mut world, A, a, Release::Abort);
+    world.run_for(Duration::from_millis(100));
+    assert_eq!(world.state(B, b), State::Closed);
+    let (octets, end_of_stream) = world.receive(B, b, usize::MAX);
+    assert!(octets == pattern(1_000) && end_of_stream);
 }
