@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use crate::NetAddr;
 use crate::buffers::Buffers;
@@ -160,9 +161,16 @@ pub enum AnyConn {
     Unix(UnixConn),
     /// An end of a pipe in memory.
     Pipe(PipeConn),
+    /// A connection that somebody else makes: a simulator, a test, another library.
+    Other(Arc<dyn Conn>),
 }
 
 impl AnyConn {
+    /// A connection that somebody else makes, in the type that a [`Listener`](crate::Listener) gives.
+    pub fn other(conn: impl Conn + 'static) -> Self {
+        Self::Other(Arc::new(conn))
+    }
+
     fn as_conn(&self) -> &dyn Conn {
         match self {
             Self::TCP(conn) => conn,
@@ -170,6 +178,7 @@ impl AnyConn {
             Self::IP(conn) => conn,
             Self::Unix(conn) => conn,
             Self::Pipe(conn) => conn,
+            Self::Other(conn) => &**conn,
         }
     }
 
@@ -258,7 +267,7 @@ impl AnyConn {
     pub const fn as_tcp(&self) -> Option<&TCPConn> {
         match self {
             Self::TCP(conn) => Some(conn),
-            Self::UDP(_) | Self::IP(_) | Self::Unix(_) | Self::Pipe(_) => None,
+            Self::UDP(_) | Self::IP(_) | Self::Unix(_) | Self::Pipe(_) | Self::Other(_) => None,
         }
     }
 
@@ -266,7 +275,7 @@ impl AnyConn {
     pub const fn as_udp(&self) -> Option<&UDPConn> {
         match self {
             Self::UDP(conn) => Some(conn),
-            Self::TCP(_) | Self::IP(_) | Self::Unix(_) | Self::Pipe(_) => None,
+            Self::TCP(_) | Self::IP(_) | Self::Unix(_) | Self::Pipe(_) | Self::Other(_) => None,
         }
     }
 
@@ -274,7 +283,7 @@ impl AnyConn {
     pub const fn as_ip(&self) -> Option<&IPConn> {
         match self {
             Self::IP(conn) => Some(conn),
-            Self::TCP(_) | Self::UDP(_) | Self::Unix(_) | Self::Pipe(_) => None,
+            Self::TCP(_) | Self::UDP(_) | Self::Unix(_) | Self::Pipe(_) | Self::Other(_) => None,
         }
     }
 
@@ -282,7 +291,7 @@ impl AnyConn {
     pub const fn as_unix(&self) -> Option<&UnixConn> {
         match self {
             Self::Unix(conn) => Some(conn),
-            Self::TCP(_) | Self::UDP(_) | Self::IP(_) | Self::Pipe(_) => None,
+            Self::TCP(_) | Self::UDP(_) | Self::IP(_) | Self::Pipe(_) | Self::Other(_) => None,
         }
     }
 }

@@ -7,8 +7,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::fmt;
-use std::sync::LazyLock;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// Where the clock begins. The second of head start lets `Instant`s from just before the first use
@@ -17,6 +20,75 @@ static ORIGIN: LazyLock<Instant> = LazyLock::new(|| {
     let now = Instant::now();
     now.checked_sub(Duration::from_secs(1)).unwrap_or(now)
 });
+
+thread_local! {
+    /// The clock of this thread's deadlines, if it is not the machine's.
+    static CLOCK: RefCell<Option<VirtualClock>> = const { RefCell::new(None) };
+}
+
+/// A clock that stands until it is set, for threads that live in virtual time.
+///
+/// A simulator runs programs that know nothing of it: what they compute from [`Deadline::now`] or
+/// from a [`Duration`] must follow its clock and not the machine's. Deadlines of such a thread mean
+/// nothing to connections of a `Net`, which wait in real time.
+///
+/// ```
+/// use sidestep::Deadline;
+/// use sidestep::deadline::VirtualClock;
+/// use std::time::Duration;
+/// let clock = VirtualClock::default();
+/// let here = clock.enter();
+/// let deadline = Deadline::from(Duration::from_secs(3600));
+/// assert!(!deadline.has_passed());
+/// clock.set(3_600_000_000_000);
+/// assert!(deadline.has_passed());
+/// drop(here);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct VirtualClock(Arc<AtomicU64>);
+
+impl VirtualClock {
+    /// Sets it to so many nanoseconds since it began.
+    pub fn set(&self, nanos: u64) {
+        self.0.store(nanos, Ordering::Release);
+    }
+
+    /// Nanoseconds since it began.
+    pub fn nanos(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// From here on it is the clock of this thread's deadlines, until the answer is dropped.
+    #[must_use]
+    pub fn enter(&self) -> EnteredClock {
+        let before = CLOCK.with(|clock| clock.replace(Some(self.clone())));
+        EnteredClock {
+            before,
+            stays_here: PhantomData,
+        }
+    }
+}
+
+/// While it lives, this thread's deadlines follow a [`VirtualClock`].
+#[derive(Debug)]
+pub struct EnteredClock {
+    before: Option<VirtualClock>,
+    /// It belongs to the thread that entered.
+    stays_here: PhantomData<*const ()>,
+}
+
+impl Drop for EnteredClock {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        // The thread may be about to end.
+        let _ = CLOCK.try_with(|clock| clock.replace(before));
+    }
+}
+
+/// The virtual moment of this thread, if it lives in one.
+fn virtual_now() -> Option<Deadline> {
+    CLOCK.with(|clock| clock.borrow().as_ref().map(|clock| Deadline(clock.nanos())))
+}
 
 /// When a blocked or coming call gives up with [`Cause::Timeout`](crate::error::Cause::Timeout).
 ///
@@ -41,9 +113,9 @@ impl Deadline {
         Self(0)
     }
 
-    /// The moment now.
+    /// The moment now, on this thread's clock.
     pub fn now() -> Self {
-        Self::from(Instant::now())
+        virtual_now().unwrap_or_else(|| Self::from(Instant::now()))
     }
 
     /// True for [`Deadline::NONE`].

@@ -3,6 +3,8 @@
 //!
 //! They forward to the types of their networks and add nothing.
 
+use std::sync::Arc;
+
 use super::{IPConn, PipeConn, TCPConn, TCPListener, UDPConn, UnixConn, UnixListener};
 use crate::NetAddr;
 use crate::any_conn::Conn;
@@ -24,6 +26,9 @@ pub enum AnyConn {
     Unix(UnixConn),
     /// An end of a pipe in memory.
     Pipe(PipeConn),
+    /// A connection that somebody else makes. Of it nothing is known but calls that block, so a task
+    /// that reads or writes blocks its thread.
+    Other(Arc<dyn Conn>),
 }
 
 impl AnyConn {
@@ -35,6 +40,7 @@ impl AnyConn {
             Self::IP(conn) => AsRef::<crate::IPConn>::as_ref(conn),
             Self::Unix(conn) => AsRef::<crate::UnixConn>::as_ref(conn),
             Self::Pipe(conn) => AsRef::<crate::PipeConn>::as_ref(conn),
+            Self::Other(conn) => &**conn,
         }
     }
 
@@ -52,6 +58,7 @@ impl AnyConn {
             Self::IP(conn) => conn.read(octets).await,
             Self::Unix(conn) => conn.read(octets).await,
             Self::Pipe(conn) => conn.read(octets).await,
+            Self::Other(conn) => conn.read(octets),
         }
     }
 
@@ -68,6 +75,7 @@ impl AnyConn {
             Self::IP(conn) => conn.write(octets).await,
             Self::Unix(conn) => conn.write(octets).await,
             Self::Pipe(conn) => conn.write(octets).await,
+            Self::Other(conn) => conn.write(octets),
         }
     }
 
@@ -84,6 +92,7 @@ impl AnyConn {
             Self::IP(conn) => conn.close().await,
             Self::Unix(conn) => conn.close(),
             Self::Pipe(conn) => conn.close(),
+            Self::Other(conn) => conn.close(),
         }
     }
 
@@ -166,6 +175,7 @@ impl From<crate::AnyConn> for AnyConn {
             crate::AnyConn::IP(conn) => Self::IP(conn.into()),
             crate::AnyConn::Unix(conn) => Self::Unix(conn.into()),
             crate::AnyConn::Pipe(conn) => Self::Pipe(conn.into()),
+            crate::AnyConn::Other(conn) => Self::Other(conn),
         }
     }
 }
@@ -178,6 +188,7 @@ impl From<AnyConn> for crate::AnyConn {
             AnyConn::IP(conn) => Self::IP(conn.into()),
             AnyConn::Unix(conn) => Self::Unix(conn.into()),
             AnyConn::Pipe(conn) => Self::Pipe(conn.into()),
+            AnyConn::Other(conn) => Self::Other(conn),
         }
     }
 }
