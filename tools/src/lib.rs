@@ -16,3 +16,4 @@ pub mod packet;
 pub mod peer;
 pub mod ping;
 pub mod serve;
+pub mod sim;

@@ -10,6 +10,7 @@ use sidestep::{Cause, DNSError, OpError};
 use sidestep_tools::bring_up::NotUp;
 use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
 use sidestep_tools::ping::PingFailed;
+use sidestep_tools::sim::BuildError;
 use thiserror::Error;
 
 /// Why there was no success.
@@ -53,6 +54,17 @@ pub(super) enum Failure {
     /// Nothing was measured across a joined link.
     #[error(transparent)]
     Measure(#[from] MeasureFailed),
+    /// A file cannot be written.
+    #[error("{}: {source}", file.display())]
+    Output {
+        /// Which one.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A world cannot be built.
+    #[error(transparent)]
+    World(#[from] BuildError),
     /// The arguments are each right, but not together.
     #[error("{0}")]
     Usage(&'static str),
@@ -76,6 +88,8 @@ impl Failure {
             | Self::Directory { .. }
             | Self::Join(_)
             | Self::Measure(_)
+            | Self::Output { .. }
+            | Self::World(_)
             | Self::Said => 1,
         }
     }

@@ -13,6 +13,7 @@ mod output;
 mod ping;
 mod resolve;
 mod serve;
+mod sim;
 mod up;
 
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ enum Command {
     Ping(ping::Arguments),
     Serve(serve::Arguments),
     Resolve(resolve::Arguments),
+    Sim(sim::Arguments),
 }
 
 /// The whole command.
@@ -63,6 +65,7 @@ pub(super) fn main() -> ExitCode {
         Command::Ping(arguments) => ping::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Resolve(arguments) => resolve::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
