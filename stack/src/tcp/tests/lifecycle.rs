@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use super::world::{A, B, World, pattern};
 use crate::base::Duration;
-use crate::call::{ConnectionId, Release, Shutdown};
+use crate::call::{ConnectionId, ConnectionOptions, KeepAlive, Release, Shutdown};
 use crate::event::{ConnectionError, Event};
 use crate::observe::State;
 
@@ -153,4 +153,41 @@ fn rfc9293_3_10_7_4_a_reset_in_last_ack_flushes_nothing() {
     assert_eq!(world.state(B, b), State::Closed);
     let (octets, end_of_stream) = world.receive(B, b, usize::MAX);
     assert!(octets == pattern(1_000) && end_of_stream);
+}
+
+#[test]
+fn rfc9293_3_8_4_a_peer_that_is_slow_to_take_our_fin_is_still_asked_for_in_fin_wait_2() {
+    let keep_alive = KeepAlive {
+        idle: Duration::from_secs(5),
+        interval: Duration::from_secs(1),
+        probes_max: 3,
+    };
+    let mut world = World::new(1);
+    let (a, b) = world.connect_with(ConnectionOptions {
+        keep_alive: Some(Some(keep_alive)),
+        receive_buffer_octets: Some(4_096),
+        ..ConnectionOptions::default()
+    });
+    world.run_for(Duration::from_millis(100));
+    // B's window is full, so the FIN waits behind text for longer than the peer may be silent.
+    assert_eq!(world.send(A, a, &pattern(8_000)), 8_000);
+    shutdown(&mut world, A, a);
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(world.state(A, a), State::FinWait1);
+    for _ in 0..40 {
+        world.receive(B, b, usize::MAX);
+        world.run_for(Duration::from_millis(500));
+    }
+    assert_eq!(world.state(A, a), State::FinWait2);
+    assert!(world.status(A, a).timers.keep_alive.is_some());
+    // Nobody answers any more: three probes, and the connection fails.
+    for _ in 0..15_000 {
+        world.cut_wire();
+        world.run_for(Duration::from_millis(1));
+    }
+    let failed = Event::Failed {
+        connection: a,
+        error: ConnectionError::TimedOut,
+    };
+    assert!(world.ends[A].events.contains(&failed));
 }

@@ -12,11 +12,22 @@ pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
     let Some(keep_alive) = connection.settings.keep_alive else {
         return;
     };
-    if !matches!(
-        connection.state,
-        State::Established | State::CloseWait | State::FinWait2
-    ) {
-        return;
+    match connection.state {
+        State::Established | State::CloseWait | State::FinWait2 => {}
+        State::FinWait1 => {
+            // Our FIN is outstanding, and retransmission or probes look after it; FIN-WAIT-2 will
+            // need the timer again.
+            let next_at = cx.now + keep_alive.idle;
+            connection.timers.set(Timer::KeepAlive, next_at);
+            return;
+        }
+        State::Closed
+        | State::Listen
+        | State::SynSent
+        | State::SynReceived
+        | State::Closing
+        | State::LastAck
+        | State::TimeWait => return,
     }
     let silent_since = connection.last_heard_at;
     let due_at = silent_since + keep_alive.idle;
