@@ -208,7 +208,9 @@ fn probe_window(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Out
 fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
     let unsent = u32::try_from(connection.snd.unsent_octets()).unwrap_or(u32::MAX);
     if unsent == 0 {
-        connection.cwnd_limited = false;
+        // Once all was sent, what is sent again may still wait for room in cwnd.
+        connection.cwnd_limited =
+            connection.recovery.is_recovering() && cwnd_room(connection) < connection.smss();
         return send_bare_fin(connection, cx);
     }
     restart_after_idle(connection, cx);

@@ -504,3 +504,22 @@ fn bad_54_a_lying_receiver_gains_nothing() {
     assert!(after <= before, "cwnd grew from {before} to {after}");
     assert!(sent <= before, "a burst of {sent} octets");
 }
+
+#[test]
+fn rfc5681_3_1_slow_start_after_a_timeout_goes_on_when_everything_was_sent_before() {
+    let mut scene = Scene::new(BOTH[0]);
+    let mut flow = scene.dial(Peer::default());
+    scene.host.send(flow.connection, &pattern(0, 8 * 1_460));
+    let before = flow.rcv;
+    let flight = scene.take_flight(&mut flow);
+    assert_eq!(flight.len(), 8, "all of it fits the initial window");
+    flow.rcv = before;
+    let (_, copy) = scene.wait(secs(2));
+    assert_eq!(copy.seq, flight[0].seq);
+    scene.silence();
+    // One segment is acknowledged, so two may follow; nothing new is left to be sent.
+    flow.rcv = end_of(&flight[0]);
+    scene.send(&flow.seg());
+    let again: Vec<u32> = scene.segments().iter().map(|it| it.seq).collect();
+    assert_eq!(again, [flight[1].seq, flight[2].seq]);
+}
