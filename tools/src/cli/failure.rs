@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use sidestep::{Cause, DNSError, OpError};
 use sidestep_tools::bring_up::NotUp;
 use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
+use sidestep_tools::drill::suite::ScriptUnread;
 use sidestep_tools::ping::PingFailed;
 use sidestep_tools::sim::BuildError;
 use thiserror::Error;
@@ -65,6 +66,9 @@ pub(super) enum Failure {
     /// A world cannot be built.
     #[error(transparent)]
     World(#[from] BuildError),
+    /// A script or its directory cannot be read.
+    #[error(transparent)]
+    Script(ScriptUnread),
     /// The arguments are each right, but not together.
     #[error("{0}")]
     Usage(&'static str),
@@ -90,6 +94,7 @@ impl Failure {
             | Self::Measure(_)
             | Self::Output { .. }
             | Self::World(_)
+            | Self::Script(_)
             | Self::Said => 1,
         }
     }

@@ -4,6 +4,7 @@
 //! a protocol: what they do is in the library, or in the `sidestep` crate.
 
 mod demo;
+mod drill;
 mod failure;
 mod interrupt;
 mod link;
@@ -46,6 +47,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Arguments),
     Link(Box<link::Arguments>),
+    Drill(drill::Arguments),
     Up(up::Arguments),
     Nc(nc::Arguments),
     Ping(ping::Arguments),
@@ -60,6 +62,7 @@ pub(super) fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
+        Command::Drill(arguments) => drill::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
         Command::Ping(arguments) => ping::run(&arguments),

@@ -18,6 +18,7 @@ pub mod pattern;
 mod printer;
 pub mod report;
 pub mod run;
+pub mod suite;
 pub mod sysctl;
 
 pub use parser::{parse, parse_octets};

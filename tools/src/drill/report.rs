@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::ast::Position;
+use super::ast::{Direction, Position};
 
 /// Who ran the script.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -43,6 +43,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// What happened, in order, up to the first difference and a little beyond.
     pub rows: Vec<Row>,
+    /// Every packet that crossed the wire, in the order of time.
+    pub packets: Vec<OnWire>,
     /// How long the script lasted in its own time.
     pub lasted: Duration,
 }
@@ -52,6 +54,19 @@ impl Report {
     pub const fn passed(&self) -> bool {
         matches!(self.outcome, Outcome::Passed)
     }
+}
+
+/// A packet that crossed the wire.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OnWire {
+    /// When, since the script began.
+    pub at: Duration,
+    /// Which way.
+    pub direction: Direction,
+    /// All of it, from the IP header on.
+    pub octets: Vec<u8>,
+    /// Why it was sent, as far as the back end says so.
+    pub reasons: Vec<String>,
 }
 
 /// How a script ended.

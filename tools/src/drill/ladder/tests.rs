@@ -47,6 +47,7 @@ fn report() -> Report {
             message: "the window is 400, not 500".to_owned(),
         }),
         rows: vec![agrees, differs, after],
+        packets: Vec::new(),
         lasted: Duration::from_millis(140),
     }
 }

@@ -14,7 +14,7 @@ pub enum Matching {
     /// All that the script says.
     #[default]
     Strict,
-    /// Options as a set, without PSH on text, bursts joined or split as the stack likes, and silence
+    /// Options as a set, without PSH on text and ACK on resets, bursts joined or split as the stack likes, and silence
     /// after the last event not demanded.
     Relaxed,
 }
@@ -64,7 +64,7 @@ fn of_segments(said: &Segment, actual: &Segment, rules: Rules) -> Option<String>
     of_flags(said, actual, rules)
         .or_else(|| unless_equal("sequence number", said.seq, actual.seq))
         .or_else(|| unless_equal("text's length", said.octets, actual.octets))
-        .or_else(|| of_acks(said, actual))
+        .or_else(|| of_acks(said, actual, rules))
         .or_else(|| unless_equal("window", said.window?, actual.window?))
         .or_else(|| of_urgent(said, actual))
         .or_else(|| of_options(&said.options, &actual.options, rules))
@@ -83,8 +83,11 @@ fn of_segments(said: &Segment, actual: &Segment, rules: Rules) -> Option<String>
 
 fn of_flags(said: &Segment, actual: &Segment, rules: Rules) -> Option<String> {
     let has_text = said.octets > 0 && actual.octets > 0;
+    let resets = said.flags.has(TcpFlags::RST) && actual.flags.has(TcpFlags::RST);
     let ignored = match rules.matching {
         Matching::Relaxed if has_text => TcpFlags::PSH,
+        // A reset is judged by its number alone in a synchronized state (RFC 9293 §3.5.3).
+        Matching::Relaxed if resets => TcpFlags::ACK,
         Matching::Relaxed | Matching::Strict => 0,
     };
     let differ = (said.flags.0 ^ actual.flags.0) & !ignored;
@@ -96,8 +99,11 @@ fn of_flags(said: &Segment, actual: &Segment, rules: Rules) -> Option<String> {
     })
 }
 
-fn of_acks(said: &Segment, actual: &Segment) -> Option<String> {
+fn of_acks(said: &Segment, actual: &Segment, rules: Rules) -> Option<String> {
     match (said.ack, actual.ack) {
+        (Some(_), None) if rules.matching == Matching::Relaxed && said.flags.has(TcpFlags::RST) => {
+            None
+        }
         (Some(said), Some(actual)) => unless_equal("acknowledgment number", said, actual),
         (Some(said), None) => Some(format!(
             "it acknowledges nothing, the script says ack {said}"

@@ -82,6 +82,7 @@ fn empty(script: &Script, backend: Backend, outcome: Outcome) -> Report {
         backend,
         outcome,
         rows: Vec::new(),
+        packets: Vec::new(),
         lasted: Duration::ZERO,
     }
 }

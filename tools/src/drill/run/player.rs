@@ -22,7 +22,7 @@ use crate::drill::ast::{
 use crate::drill::backend::{Emitted, Ended, Fd, Host, HostError, Syscall, TcpInfo};
 use crate::drill::compare::Answer;
 use crate::drill::expression::{self, Fields, Program, Variables};
-use crate::drill::report::{Backend, Failure, Outcome, Report, Row, Said, Verdict};
+use crate::drill::report::{Backend, Failure, OnWire, Outcome, Report, Row, Said, Verdict};
 
 /// Why a script does not go on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,6 +51,12 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// How long an event that may happen at any time is waited for.
 const ANY_TIME: Duration = Duration::from_secs(200);
+
+/// Rows of a report; the ladder needs only the last ones.
+const ROWS_MAX: usize = 4_096;
+
+/// Packets that a report holds.
+const PACKETS_MAX: usize = 65_536;
 
 /// Events and packets that are shown beyond the first difference.
 const AFTER_MAX: usize = 5;
@@ -87,7 +93,24 @@ pub(super) struct Player<'a> {
     /// Something did not happen when it had to.
     pub(super) is_late: bool,
     /// What the host did, if the script is played freely.
-    pub(super) answers: Option<Vec<Answer>>,
+    answers: Option<Vec<Answer>>,
+    /// Everything that crossed the wire.
+    packets: Vec<OnWire>,
+}
+
+/// Plays a script without its expectations: an answer for each event.
+pub(in crate::drill) fn play_freely(
+    script: &Script,
+    host: &mut dyn Host,
+    settings: &Settings,
+) -> Result<Vec<Answer>, Stop> {
+    let mut player = Player::new(script, host, settings, Duration::ZERO);
+    player.answers = Some(Vec::new());
+    for event in &script.events {
+        player.event_freely(event)?;
+    }
+    player.note_sent()?;
+    Ok(player.answers.unwrap_or_default())
 }
 
 /// Plays a script on a host in virtual time.
@@ -132,6 +155,7 @@ impl<'a> Player<'a> {
             variables: Variables::default(),
             is_late: false,
             answers: None,
+            packets: Vec::new(),
         }
     }
 
@@ -218,6 +242,12 @@ impl<'a> Player<'a> {
     /// Takes what has left, and looks at a call that has ended.
     pub(super) fn drain(&mut self) -> Result<(), Stop> {
         while let Some(emitted) = self.host.next_emitted() {
+            self.crossed(OnWire {
+                at: since_start(emitted.at),
+                direction: Direction::Outbound,
+                octets: emitted.octets.clone(),
+                reasons: emitted.reasons.clone(),
+            });
             self.queue.push_back(emitted);
         }
         if let Some(ended) = self.host.next_ended() {
@@ -264,8 +294,20 @@ impl<'a> Player<'a> {
             expected: Some(said(due, text::of_packet(packet))),
             ..Row::default()
         });
+        self.crossed(OnWire {
+            at: self.now(),
+            direction: Direction::Inbound,
+            octets: octets.clone(),
+            reasons: Vec::new(),
+        });
         self.host.arrives(&octets)?;
         self.drain()
+    }
+
+    fn crossed(&mut self, packet: OnWire) {
+        if self.packets.len() < PACKETS_MAX {
+            self.packets.push(packet);
+        }
     }
 
     /// The octets of a packet of the script.
@@ -620,6 +662,7 @@ impl<'a> Player<'a> {
             outcome,
             lasted: since_start(self.host.now()),
             rows: self.rows,
+            packets: self.packets,
         }
     }
 
