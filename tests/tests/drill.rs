@@ -1,0 +1,185 @@
+//! The drill scripts of `tests/drill/`: all hold on our stack and through the crate, and on the kernel
+//! but for the exceptions that are listed.
+//!
+//! The scripts are the claim, the kernel is the control: where it differs, `kernel-exceptions.tsv` has
+//! the sentence of the RFC, and the list is exact both ways. Without the right to make a namespace the
+//! kernel's share is left out, loudly.
+
+#![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sidestep_tools::drill::ladder::{Extent, ladder};
+use sidestep_tools::drill::report::{Backend, Outcome};
+use sidestep_tools::drill::run::{Matching, Settings};
+use sidestep_tools::drill::suite::{Judged, Tally, run_all, scripts};
+use sidestep_tools::drill::{parse, parse_octets};
+
+/// Scripts at one time where they mostly wait for time to pass.
+const JOBS_IN_REAL_TIME: usize = 24;
+
+/// How late a busy machine may be.
+const REAL_TIME_TOLERANCE: Duration = Duration::from_millis(60);
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("drill")
+}
+
+fn files() -> Vec<PathBuf> {
+    let files = scripts(&[directory()]).expect("the directory is there");
+    assert!(files.len() >= 60, "only {} scripts", files.len());
+    files
+}
+
+/// `states/active-close` for the file of this name.
+fn name_of(file: &str) -> String {
+    let directory = format!("{}/", directory().display());
+    let name = file.strip_prefix(&directory).unwrap_or(file);
+    name.strip_suffix(".pkt").unwrap_or(name).to_owned()
+}
+
+/// What went wrong with each script that did not pass, by name.
+fn play(backend: Backend, settings: &Settings, jobs: usize) -> (Tally, BTreeMap<String, String>) {
+    let mut wrong = BTreeMap::new();
+    let tally = run_all(
+        &files(),
+        backend,
+        settings,
+        jobs,
+        |judged: &Judged| match judged {
+            Ok(report) if report.passed() => {}
+            Ok(report) => {
+                let text = match &report.outcome {
+                    Outcome::Unavailable { what } => what.clone(),
+                    Outcome::Passed | Outcome::Failed(_) | Outcome::Unsupported { .. } => {
+                        ladder(report, Extent::default())
+                    }
+                };
+                wrong.insert(name_of(&report.file), text);
+            }
+            Err(error) => panic!("{error}"),
+        },
+    );
+    (tally, wrong)
+}
+
+/// The lines of a table below `tests/drill`: the script, then what is said of it.
+fn table(file: &str) -> BTreeMap<String, Vec<String>> {
+    let text = fs::read_to_string(directory().join(file)).expect("the table is there");
+    let mut lines = BTreeMap::new();
+    for line in text.lines().skip(1).filter(|it| !it.starts_with('#')) {
+        let mut cells = line.split('\t').map(str::to_owned);
+        let name = cells.next().unwrap_or_default();
+        let said: Vec<String> = cells.collect();
+        assert_eq!(said.len(), 2, "{file}: {line}");
+        assert!(said.iter().all(|it| !it.is_empty()), "{file}: {line}");
+        assert!(
+            directory().join(format!("{name}.pkt")).is_file(),
+            "{file}: there is no script {name}"
+        );
+        assert!(lines.insert(name, said).is_none(), "{file}: twice: {line}");
+    }
+    lines
+}
+
+/// Everything that is wrong is in the table, and everything in the table is wrong.
+fn exactly(wrong: &BTreeMap<String, String>, file: &str) {
+    let listed = table(file);
+    for (name, text) in wrong {
+        assert!(
+            listed.contains_key(name),
+            "{name} is not in {file}:\n{text}"
+        );
+    }
+    for name in listed.keys() {
+        assert!(
+            wrong.contains_key(name),
+            "{name} passes: take it out of {file}"
+        );
+    }
+}
+
+#[test]
+fn every_script_holds_on_our_stack() {
+    let began_at = Instant::now();
+    let (tally, wrong) = play(Backend::Stack, &Settings::default(), 2);
+    if let Some(text) = wrong.values().next() {
+        panic!("{} fail, the first one:\n{text}", wrong.len());
+    }
+    assert_eq!(tally.passed, files().len());
+    assert!(began_at.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn another_seed_changes_no_outcome() {
+    let settings = Settings {
+        seed: 4_294_967_291,
+        ..Settings::default()
+    };
+    let (_, wrong) = play(Backend::Stack, &settings, 2);
+    assert_eq!(wrong.into_values().next(), None);
+}
+
+#[test]
+fn every_script_holds_through_the_crate_but_for_what_it_has_no_call_for() {
+    let settings = Settings {
+        real_time_tolerance: REAL_TIME_TOLERANCE,
+        ..Settings::default()
+    };
+    let (_, wrong) = play(Backend::Api, &settings, JOBS_IN_REAL_TIME);
+    exactly(&wrong, "api-exceptions.tsv");
+}
+
+#[test]
+fn every_script_holds_on_the_kernel_but_for_the_exceptions() {
+    let settings = Settings {
+        matching: Matching::Relaxed,
+        real_time_tolerance: REAL_TIME_TOLERANCE,
+        ..Settings::default()
+    };
+    let (tally, wrong) = play(Backend::Kernel, &settings, JOBS_IN_REAL_TIME);
+    if tally.unavailable > 0 {
+        let why = wrong.into_values().next().unwrap_or_default();
+        println!("SKIPPED, the kernel's share of the drill scripts: {why}");
+        return;
+    }
+    exactly(&wrong, "kernel-exceptions.tsv");
+}
+
+#[test]
+fn every_script_says_which_sentence_it_is_about() {
+    let mut first_lines = BTreeSet::new();
+    for file in files() {
+        let text = fs::read_to_string(&file).expect("is text");
+        let comment: String = text
+            .lines()
+            .take_while(|it| it.starts_with("//"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(
+            comment.contains("RFC ") || comment.contains("STD "),
+            "{} names no RFC in its first comment",
+            file.display()
+        );
+        assert!(
+            first_lines.insert(comment),
+            "{} has the comment of another one",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn every_script_is_the_same_after_it_was_printed() {
+    for file in files() {
+        let octets = fs::read(&file).expect("is there");
+        let script = parse_octets("x", &octets).unwrap_or_else(|error| panic!("{error}"));
+        let printed = script.to_string();
+        let again = parse("x", &printed).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(again.to_string(), printed, "{}", file.display());
+        assert_eq!(again.events.len(), script.events.len());
+    }
+}
