@@ -142,7 +142,9 @@ impl ParseError {
     pub const fn is_unsupported(&self) -> bool {
         matches!(
             self.mistake,
-            Mistake::Cannot { .. } | Mistake::Option(OptionRefused::Unsupported { .. })
+            Mistake::Cannot { .. }
+                | Mistake::Option(OptionRefused::Unsupported { .. })
+                | Mistake::Expression(ExpressionError::NotOurs(_))
         )
     }
 }

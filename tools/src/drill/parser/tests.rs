@@ -298,6 +298,10 @@ fn mistakes_show_the_line_and_point_into_it() {
          2 | +0 epoll_wait(5, ..., 1, 0) = 1\n   |    ^"
     );
     assert!(error.is_unsupported());
+    let python = parse("x", "+0 %{ import os }%").expect_err("no modules");
+    assert!(python.is_unsupported());
+    let typing = parse("x", "+0 frobnicate(3) = 0").expect_err("no such call");
+    assert!(!typing.is_unsupported());
     let cases = [
         (
             "+0 frobnicate(3) = 0",

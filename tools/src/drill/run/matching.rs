@@ -14,8 +14,8 @@ pub enum Matching {
     /// All that the script says.
     #[default]
     Strict,
-    /// Options as a set, without PSH on text and ACK on resets, bursts joined or split as the stack likes, and silence
-    /// after the last event not demanded.
+    /// Options as a set and with any shift of windows, without PSH on text and ACK on resets, bursts
+    /// joined or split as the stack likes, and silence after the last event not demanded.
     Relaxed,
 }
 
@@ -235,6 +235,12 @@ fn of_option(said: &TcpOption, actual: &TcpOption, rules: Rules) -> Option<Strin
             )
         }),
         (TcpOption::Mss(said), TcpOption::Mss(actual)) => unless_equal("MSS option", said, actual),
+        // Everybody chooses the shift that suits its own buffers (RFC 7323 §2.2).
+        (TcpOption::WindowScale(_), TcpOption::WindowScale(_))
+            if rules.matching == Matching::Relaxed =>
+        {
+            None
+        }
         (TcpOption::WindowScale(said), TcpOption::WindowScale(actual)) => {
             unless_equal("window scale", said, actual)
         }

@@ -234,6 +234,28 @@ fn relaxed_takes_options_as_a_set_and_strict_does_not() {
 }
 
 #[test]
+fn relaxed_judges_a_reset_by_its_number_and_takes_any_shift_of_windows() {
+    let relaxed = Settings {
+        matching: super::Matching::Relaxed,
+        ..Settings::default()
+    };
+    let passes_relaxed = |text: &str| run(&script(text), Backend::Stack, &relaxed).passed();
+    let reset = |packet: &str| format!("0 < S 0:0(0) win 9\n+0 > {packet}\n");
+    passes(&reset("R. 0:0(0) ack 1"));
+    fails_at(2, "flags", &reset("R 0:0(0)"));
+    assert!(passes_relaxed(&reset("R 0:0(0)")));
+    assert!(!passes_relaxed(&reset("R 1:1(0)")), "another number");
+    assert!(!passes_relaxed(&reset("R. 0:0(0) ack 2")), "another ack");
+    let scaled = |shift: u8| {
+        OPEN.replace("<mss 1000>", "<mss 1000,nop,wscale 2>")
+            .replace("<...>", &format!("<mss 1460,nop,wscale {shift}>"))
+    };
+    passes(&scaled(4));
+    fails_at(5, "window scale", &scaled(8));
+    assert!(passes_relaxed(&scaled(8)));
+}
+
+#[test]
 fn relaxed_joins_and_splits_bursts_and_ignores_push() {
     let relaxed = Settings {
         matching: super::Matching::Relaxed,
