@@ -40,6 +40,17 @@ pub struct ConfigRefused {
     pub most: u64,
 }
 
+/// Why an entry cannot be set by its name.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum SetRefused {
+    /// Caller: there is no entry of that name.
+    #[error("there is no such entry")]
+    NoSuchEntry,
+    /// Caller: the value is out of the entry's range.
+    #[error(transparent)]
+    OutOfRange(#[from] ConfigRefused),
+}
+
 macro_rules! limits {
     ($($(#[doc = $doc:literal])* $name:ident = $default:literal, $least:literal ..= $most:literal, $source:literal;)*) => {
         /// The limits and defaults of one stack. Times are in the unit that ends the name.
@@ -68,6 +79,29 @@ macro_rules! limits {
             /// The values of all entries, in the order of [`Config::LIMITS`].
             pub fn values(&self) -> Vec<u64> {
                 alloc::vec![$(self.$name,)*]
+            }
+
+            /// Sets the entry called `name`.
+            ///
+            /// # Errors
+            ///
+            /// There is no such entry, or `value` is out of its range; nothing has changed.
+            pub fn set(&mut self, name: &str, value: u64) -> Result<(), SetRefused> {
+                let limit = Self::LIMITS.iter().find(|limit| limit.name == name);
+                let limit = limit.ok_or(SetRefused::NoSuchEntry)?;
+                if value < limit.least || value > limit.most {
+                    return Err(SetRefused::OutOfRange(ConfigRefused {
+                        name: limit.name,
+                        value,
+                        least: limit.least,
+                        most: limit.most,
+                    }));
+                }
+                match name {
+                    $(stringify!($name) => self.$name = value,)*
+                    _ => return Err(SetRefused::NoSuchEntry),
+                }
+                Ok(())
             }
         }
     };
@@ -257,3 +291,6 @@ impl Config {
 pub const fn millis(value: u64) -> Duration {
     Duration::from_millis(value)
 }
+
+#[cfg(test)]
+mod tests;

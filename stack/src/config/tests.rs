@@ -1,0 +1,28 @@
+use alloc::vec::Vec;
+
+use super::*;
+
+#[test]
+fn every_entry_can_be_set_by_its_name_within_its_range_only() {
+    for limit in Config::LIMITS {
+        let mut config = Config::default();
+        for value in [limit.least, limit.most] {
+            config.set(limit.name, value).unwrap();
+            config.check().unwrap();
+        }
+        let changed: Vec<_> = Config::default()
+            .values()
+            .into_iter()
+            .zip(config.values())
+            .filter(|(before, after)| before != after)
+            .collect();
+        let expected = usize::from(limit.default != limit.most);
+        assert_eq!(changed.len(), expected, "{} alone", limit.name);
+        let before = config.clone();
+        let too_large = config.set(limit.name, limit.most + 1);
+        assert!(matches!(too_large, Err(SetRefused::OutOfRange(_))));
+        assert_eq!(config, before);
+    }
+    let nobody = Config::default().set("no_such_entry", 1);
+    assert_eq!(nobody, Err(SetRefused::NoSuchEntry));
+}
