@@ -82,6 +82,7 @@ pub mod socket_options;
 mod trace;
 pub mod udp;
 pub mod unix;
+pub mod watch;
 
 pub use address::{
     Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, UnixAddr, Zone, join_host_port, lookup_port, parse_ip,
@@ -125,6 +126,7 @@ pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFil
 pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
 pub use udp::{UDPConn, listen_multicast_udp};
 pub use unix::{UnixConn, UnixListener, dial_unix, listen_unix, listen_unixgram};
+pub use watch::{Crossing, PacketWatcher, WatchEnd, Watched, Watching};
 
 /// The limits and defaults of the stack.
 pub use sidestep_stack::Config;

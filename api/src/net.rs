@@ -171,6 +171,9 @@ pub struct NetCounters {
     pub device_errors: u64,
     /// Turns of the packet thread.
     pub turns: u64,
+    /// Packets and happenings that watchers were too slow for: see
+    /// [`NetOptions::watch`](crate::NetOptions::watch).
+    pub packets_unwatched: u64,
     /// Connections that somebody holds, or whose text is still on its way to the stack.
     pub connections_open: usize,
     /// Listeners that somebody holds.

@@ -6,7 +6,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
 use rand::TryRng;
@@ -29,6 +29,7 @@ use crate::net::{Backend, Net, Shared};
 use crate::resolver::ResolverFiles;
 use crate::resolver::files::Files;
 use crate::resolver::settings::Names;
+use crate::watch::{PacketWatcher, Watch, Watching};
 
 /// So many requests may wait for the packet thread; more of them make their callers wait.
 const REQUESTS_MAX: usize = 1_024;
@@ -101,6 +102,7 @@ pub struct NetOptions {
     resolver: Option<ResolverSettings>,
     resolver_files: Option<ResolverFiles>,
     farewell: Duration,
+    watchers: Vec<Box<dyn PacketWatcher>>,
 }
 
 impl Default for NetOptions {
@@ -122,6 +124,7 @@ impl NetOptions {
             resolver: None,
             resolver_files: None,
             farewell: FAREWELL,
+            watchers: Vec::new(),
         }
     }
 
@@ -223,6 +226,14 @@ impl NetOptions {
         self
     }
 
+    /// Has `watcher` look at every packet that crosses the device, with its reasons. It may be called
+    /// again: all watchers share one thread, and none of them can hold up the network.
+    #[must_use]
+    pub fn watch(mut self, watcher: impl PacketWatcher + 'static) -> Self {
+        self.watchers.push(Box::new(watcher));
+        self
+    }
+
     /// Starts the stack and its packet thread.
     ///
     /// # Errors
@@ -231,7 +242,7 @@ impl NetOptions {
     pub fn start(self) -> Result<Net, StartError> {
         let device = self.device.ok_or(StartError::NoDevice)?;
         let capabilities = device.capabilities();
-        let device_name = device.name().unwrap_or(interfaces::DEVICE_NAME).into();
+        let device_name: String = device.name().unwrap_or(interfaces::DEVICE_NAME).into();
         let mut config = self.config;
         let mtu = self
             .mtu_octets
@@ -297,10 +308,22 @@ impl NetOptions {
                 None => Names::of_host(),
             }),
         };
+        let clock = Clock::start();
+        let watch = if self.watchers.is_empty() {
+            None
+        } else {
+            let about = Watching {
+                device_name: String::clone(&device_name),
+                began: SystemTime::now(),
+                mtu_octets: mtu,
+            };
+            Some(Watch::start(self.watchers, about)?)
+        };
         let running = start(Parts {
             stack,
             device,
-            clock: Clock::start(),
+            clock,
+            watch,
             stream_limits,
             requests_max: REQUESTS_MAX,
             look_again: LOOK_AGAIN,
@@ -311,7 +334,7 @@ impl NetOptions {
             thread: Mutex::new(Some(running.thread)),
             stream_limits,
             datagram_limits,
-            device_name,
+            device_name: device_name.into(),
             lookups_asked: std::sync::atomic::AtomicU64::new(0),
             names: RwLock::new(names),
         }))))

@@ -14,6 +14,7 @@ use crate::channel::failure::{Gone, Source};
 use crate::channel::ticket::Answer;
 use crate::net::NetCounters;
 use crate::resolver::settings::Profile;
+use crate::watch::Watch;
 
 /// Whether the packet thread goes on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -203,6 +204,7 @@ impl Desk {
             packets_sent: self.tally.packets_sent,
             device_errors: self.tally.device_errors,
             turns: self.tally.turns,
+            packets_unwatched: self.watch.as_ref().map_or(0, Watch::lost),
             connections_open: self.channels.connections.len(),
             listeners_open: self.channels.listeners.len(),
             sockets_open: self.channels.sockets.len() + self.channels.raws.len(),

@@ -22,6 +22,7 @@ use crate::channel::mailbox::{Mail, Mailbox};
 use crate::channel::stream::Stream;
 use crate::channel::ticket::Answer;
 use crate::resolver::settings::Profiles;
+use crate::watch::Watch;
 
 /// A look-up that goes on.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ pub(crate) struct Desk {
     pub(crate) stream_limits: StreamLimits,
     /// Who looks on at which connection.
     pub(crate) onlookers: Onlookers,
+    /// Who watches packets.
+    pub(crate) watch: Option<Watch>,
     /// Why the thread is gone, should the desk be dropped now.
     pub(crate) gone: Gone,
     pub(crate) tally: Tally,
@@ -95,6 +98,7 @@ impl Desk {
             mailbox,
             stream_limits,
             onlookers: Onlookers::default(),
+            watch: None,
             gone: Gone::Died,
             tally: Tally::default(),
             farewell_since: None,

@@ -13,6 +13,7 @@ pub(crate) mod request;
 pub(crate) mod slots;
 pub(crate) mod thread;
 pub(crate) mod turn;
+pub(crate) mod watched;
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidestep_stack::Stack;
 use sidestep_stack::call::ConnectionId;
+use sidestep_stack::observe::Observation;
+use sidestep_stack::{Instant, Stack};
 
 use super::slots::Slots;
 use crate::channel::events::EventQueue;
@@ -25,6 +26,8 @@ type Queue = Arc<EventQueue<ConnEvent>>;
 #[derive(Debug, Default)]
 pub(crate) struct Onlookers {
     queues: Slots<Vec<Queue>>,
+    /// What was observed, for those who watch packets; `None` if nobody does.
+    for_watch: Option<Vec<(Instant, Observation)>>,
 }
 
 impl Onlookers {
@@ -49,10 +52,15 @@ impl Onlookers {
 
     /// Passes on what was observed.
     pub(crate) fn tell(&mut self, stack: &mut Stack) {
-        if self.queues.len() == 0 {
+        if self.queues.len() == 0 && self.for_watch.is_none() {
             return;
         }
         while let Some((at, kind)) = stack.next_observation() {
+            if let Some(for_watch) = &mut self.for_watch
+                && for_watch.len() < OBSERVATIONS_MAX
+            {
+                for_watch.push((at, kind.clone()));
+            }
             let Some(connection) = kind.connection() else {
                 continue;
             };
@@ -90,9 +98,34 @@ impl Onlookers {
         }
     }
 
+    /// Packets are watched: what is observed is kept for those who do.
+    pub(crate) fn keep_for_watch(&mut self, stack: &mut Stack) {
+        self.for_watch = Some(Vec::new());
+        stack.observe(OBSERVATIONS_MAX);
+    }
+
+    /// Nobody watches packets any more.
+    pub(crate) fn forget_watch(&mut self, stack: &mut Stack) {
+        self.for_watch = None;
+        self.rest(stack);
+    }
+
+    /// Whether anything was kept for those who watch packets.
+    pub(crate) fn has_for_watch(&self) -> bool {
+        self.for_watch.as_ref().is_some_and(|it| !it.is_empty())
+    }
+
+    /// What was kept for those who watch packets.
+    pub(crate) fn take_for_watch(&mut self) -> Vec<(Instant, Observation)> {
+        self.for_watch
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
     /// Nobody looks on: the stack need not observe more than its config says.
     fn rest(&self, stack: &mut Stack) {
-        if self.queues.len() == 0 {
+        if self.queues.len() == 0 && self.for_watch.is_none() {
             let wanted = stack.config().observations_max;
             stack.observe(usize::try_from(wanted).unwrap_or(OBSERVATIONS_MAX));
         }

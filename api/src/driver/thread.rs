@@ -23,6 +23,7 @@ use crate::channel::mailbox::{Mailbox, MaySleep};
 use crate::device::{Device, RoomSignal};
 use crate::driver::request::Request;
 use crate::trace::ThreadTrace;
+use crate::watch::Watch;
 
 /// How long the thread rests at most after the device failed, or made no progress though it said
 /// that it would. It begins with a hundredth of it.
@@ -43,6 +44,7 @@ pub(crate) struct Parts {
     /// How long to look again before sleeping; zero never looks.
     pub(crate) look_again: Duration,
     pub(crate) farewell: Farewell,
+    pub(crate) watch: Option<Watch>,
 }
 
 /// A thread that runs, and the way to reach it.
@@ -64,7 +66,10 @@ pub(crate) fn start(parts: Parts) -> io::Result<Running> {
         parts.requests_max,
         Box::new(move || bell.ring()),
     ));
-    let desk = Desk::new(parts.stack, Arc::clone(&mailbox), parts.stream_limits);
+    let mut desk = Desk::new(parts.stack, Arc::clone(&mailbox), parts.stream_limits);
+    if let Some(watch) = parts.watch {
+        desk.watch(watch);
+    }
     let runner = Runner {
         desk,
         device: parts.device,

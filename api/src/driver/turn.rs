@@ -73,7 +73,7 @@ pub(crate) fn turn(
         desk.tally.packets_received += desk.arrived.len() as u64;
         let mut arrived = std::mem::take(&mut desk.arrived);
         for packet in arrived.drain(..) {
-            desk.stack.packet_arrives(now, packet);
+            desk.packet_arrives(now, packet);
         }
         desk.arrived = arrived;
     }
@@ -90,7 +90,7 @@ pub(crate) fn turn(
     transmit(desk, device, now, &mut state, &mut work)?;
     // Packets to ourselves arrive while packets are pulled.
     tell_news(desk, now, &mut work);
-    desk.onlookers.tell(&mut desk.stack);
+    desk.happens(now);
     if !desk.blocked.is_empty() && state == DeviceState::Ready {
         // The packets that were in the way have left.
         work = Work::Some;
@@ -149,7 +149,7 @@ fn transmit(
     for _ in 0..BATCHES_OUT_MAX {
         let mut pulled_all = false;
         while desk.departing.len() < BATCH_PACKETS_MAX {
-            match desk.stack.next_packet(now) {
+            match desk.next_packet(now) {
                 Some(packet) => desk.departing.push_back(packet),
                 None => {
                     pulled_all = true;
