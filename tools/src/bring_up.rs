@@ -6,6 +6,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use sidestep::device::memory::{MemoryOptions, cable};
 use sidestep::device::tun::{TunDevice, TunError, TunOptions};
@@ -13,6 +14,9 @@ use sidestep::{Net, NetOptions, StartError};
 use sidestep_stack::base::random::Seed;
 use sidestep_stack::call::{InterfaceAddress, ResolverSettings};
 use thiserror::Error;
+
+use crate::capture::recorder::{FlightWatcher, Limits};
+use crate::capture::watcher::CaptureWatcher;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +41,45 @@ pub struct Plan {
     pub resolver: Option<ResolverSettings>,
     /// Where packets to everybody else go.
     pub beyond: Beyond,
+    /// What is written of the stack's packets.
+    pub written: Written,
 }
+
+/// What is written of a stack's packets.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Written {
+    /// A capture of all of them, with reasons.
+    pub pcap: Option<PathBuf>,
+    /// A folder for what the flight recorder keeps of connections that fail.
+    pub flight_recorder: Option<PathBuf>,
+}
+
+impl Written {
+    /// Has what is wanted written by a network with these options.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be made.
+    pub fn by(&self, mut options: NetOptions) -> Result<NetOptions, NotUp> {
+        let failed = |path: &PathBuf, error| NotUp::Capture {
+            path: path.clone(),
+            error,
+        };
+        if let Some(path) = &self.pcap {
+            let capture = CaptureWatcher::create(path).map_err(|error| failed(path, error))?;
+            options = options.watch(capture);
+        }
+        if let Some(folder) = &self.flight_recorder {
+            fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+            let limits = Limits::default();
+            options = options.watch(FlightWatcher::new(folder.clone(), limits, FLIGHTS_MAX));
+        }
+        Ok(options)
+    }
+}
+
+/// So many files does a flight recorder write.
+const FLIGHTS_MAX: u64 = 1_000;
 
 /// Where packets go that are for none of the networks of the stack's own addresses.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -62,6 +104,7 @@ impl Default for Plan {
             seed: None,
             resolver: None,
             beyond: Beyond::default(),
+            written: Written::default(),
         }
     }
 }
@@ -91,6 +134,14 @@ pub enum NotUp {
     /// There is no cable: the process has no descriptors left.
     #[error("cable in memory: {0}")]
     Cable(io::Error),
+    /// The file of a capture cannot be made.
+    #[error("{}: {error}", path.display())]
+    Capture {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The stack refuses its settings.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -121,7 +172,8 @@ impl Plan {
     /// See [`NotUp`]. Nothing remains.
     pub fn on_tun(&self) -> Result<Net, NotUp> {
         let device = self.open_tun()?;
-        Ok(self.options(&self.ours, self.seed).device(device).start()?)
+        let options = self.options(&self.ours, self.seed).device(device);
+        Ok(self.written.by(options)?.start()?)
     }
 
     fn open_tun(&self) -> Result<TunDevice, TunError> {
@@ -154,7 +206,8 @@ impl Plan {
             options.mtu_octets = mtu_octets;
         }
         let (here, there) = cable(options).map_err(NotUp::Cable)?;
-        let ours = self.options(&self.ours, self.seed).device(here).start()?;
+        let options = self.options(&self.ours, self.seed).device(here);
+        let ours = self.written.by(options)?.start()?;
         // Another seed: equal chance on both sides would be no chance at all.
         let seed = self.seed.map(|seed| seed.wrapping_add(1));
         let theirs = self.options(&self.peers, seed).device(there).start()?;

@@ -1,4 +1,4 @@
-//! Sidestep and the programs that everybody uses: curl, nginx, dig and socat.
+//! Sidestep and the programs that everybody uses: curl, nginx, dig, socat and tshark.
 //!
 //! Each test has a network namespace of its own, with the program on the kernel's side of a TUN, and
 //! runs over IPv4 and IPv6. They need programs, so they are ignored unless asked for; one that a
@@ -7,6 +7,7 @@
 // A failed claim is a panic with a message.
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
+mod captures;
 mod names;
 mod names_faults;
 mod names_servers;

@@ -78,6 +78,8 @@ pub struct Captured {
     pub original_octets: u32,
     /// What is said about it.
     pub comments: Vec<String>,
+    /// Packets that the capture says it lacks, between the one before and this one.
+    pub lost_before: u64,
 }
 
 impl Captured {
@@ -377,6 +379,9 @@ impl<R: Read> Reader<R> {
         let flags = Options::new(self.order, options)
             .value_of(option::EPB_FLAGS)
             .and_then(|it| self.order.get32(it, 0));
+        let lost = Options::new(self.order, options)
+            .value_of(option::EPB_DROP_COUNT)
+            .and_then(|it| self.order.get64(it, 0));
         Ok(Captured {
             interface: place,
             link: seen.link,
@@ -393,6 +398,7 @@ impl<R: Read> Reader<R> {
                 .map(|(_, value)| text(value))
                 .take(COMMENTS_MAX)
                 .collect(),
+            lost_before: lost.unwrap_or(0),
         })
     }
 
@@ -414,6 +420,7 @@ impl<R: Read> Reader<R> {
             frame: frame.to_vec(),
             original_octets,
             comments: Vec::new(),
+            lost_before: 0,
         })
     }
 
@@ -464,6 +471,7 @@ impl<R: Read> Reader<R> {
             frame,
             original_octets,
             comments: Vec::new(),
+            lost_before: 0,
         }))
     }
 

@@ -62,11 +62,15 @@ impl Tap {
     ) -> io::Result<()> {
         self.narrator.happens(drain(stack));
         let octets = whole::received(&packet);
+        let whose = |stack: &Stack| {
+            let packet = octets.first()?;
+            connection_of(stack, Direction::In, packet)
+        };
+        // Before, because it may end the connection, and after, because it may begin it.
+        let before = whose(stack);
         stack.packet_arrives(now, packet);
         let observed = drain(stack);
-        let connection = octets
-            .first()
-            .and_then(|packet| connection_of(stack, Direction::In, packet));
+        let connection = before.or_else(|| whose(stack));
         let status = connection.and_then(|id| stack.status(id));
         let comments = self
             .narrator
@@ -130,14 +134,13 @@ impl Tap {
         packets: &[Vec<u8>],
         comments: Vec<String>,
     ) -> io::Result<()> {
-        write_pieces(
-            writer,
-            self.interface,
-            self.zero_nanos.saturating_add(now.as_nanos()),
+        let stamp = Stamp {
+            interface: self.interface,
+            at_nanos: self.zero_nanos.saturating_add(now.as_nanos()),
             direction,
-            packets,
-            comments,
-        )
+            lost_before: 0,
+        };
+        write_pieces(writer, &stamp, packets, comments)
     }
 }
 
@@ -145,9 +148,7 @@ impl Tap {
 /// say which one of how many they are.
 pub(super) fn write_pieces<W: Write>(
     writer: &mut Writer<W>,
-    interface: InterfaceId,
-    at_nanos: u64,
-    direction: Direction,
+    stamp: &Stamp,
     packets: &[Vec<u8>],
     mut comments: Vec<String>,
 ) -> io::Result<()> {
@@ -157,16 +158,26 @@ pub(super) fn write_pieces<W: Write>(
             comments.push(format!("part {} of {pieces} of a superpacket", place + 1));
         }
         writer.packet(&Written {
-            interface,
-            at_nanos,
-            direction,
+            interface: stamp.interface,
+            at_nanos: stamp.at_nanos,
+            direction: stamp.direction,
             octets,
             comments: &comments,
-            lost_before: 0,
+            lost_before: if place == 0 { stamp.lost_before } else { 0 },
         })?;
         comments.clear();
     }
     Ok(())
+}
+
+/// Where and when a (super)packet crossed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub(super) interface: InterfaceId,
+    pub(super) at_nanos: u64,
+    pub(super) direction: Direction,
+    /// Packets that are missing before it.
+    pub(super) lost_before: u64,
 }
 
 #[cfg(test)]

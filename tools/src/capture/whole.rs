@@ -55,11 +55,67 @@ pub fn on_the_wire(
         }
         Some(_) | None => {
             let mut packet = packet;
-            if checksum == Checksum::Offloaded && flow.fragment == Fragment::Whole {
+            let mended = mend_quote(&mut packet, &flow);
+            if mended == Quote::Mended
+                || (checksum == Checksum::Offloaded && flow.fragment == Fragment::Whole)
+            {
                 fill_checksum(&mut packet, &flow);
             }
             vec![packet]
         }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Quote {
+    Mended,
+    AsItWas,
+}
+
+/// An ICMP error may quote a whole packet whose checksum was left to the device: then what stands
+/// there is the sum of the pseudo-header alone. No wire ever saw it so.
+fn mend_quote(packet: &mut [u8], flow: &Flow) -> Quote {
+    const ICMP_HEADER_OCTETS: usize = 8;
+    let is_error = match (flow.protocol, packet.get(flow.transport_at)) {
+        (Protocol::ICMP_V4, Some(kind)) => matches!(kind, 3 | 11 | 12),
+        (Protocol::ICMP_V6, Some(kind)) => *kind < 128,
+        _ => false,
+    };
+    let quote = packet.get_mut(flow.transport_at + ICMP_HEADER_OCTETS..);
+    let (true, Fragment::Whole, Some(quote)) = (is_error, flow.fragment, quote) else {
+        return Quote::AsItWas;
+    };
+    let Some(quoted) = Flow::of(quote).filter(|it| it.fragment == Fragment::Whole) else {
+        return Quote::AsItWas;
+    };
+    let field = match quoted.protocol {
+        Protocol::TCP => 16,
+        Protocol::UDP => 6,
+        _ => return Quote::AsItWas,
+    };
+    let datagram_octets = quote.len().saturating_sub(quoted.transport_at);
+    let (source, destination) = (quoted.source.ip(), quoted.destination.ip());
+    let unfinished =
+        Sum::pseudo_header(source, destination, quoted.protocol, datagram_octets).partial();
+    let at = quoted.transport_at + field;
+    let stands = quote.get(at..at + 2);
+    if !is_whole(quote) || stands != Some(&unfinished.to_be_bytes()[..]) {
+        return Quote::AsItWas;
+    }
+    fill_checksum(quote, &quoted);
+    Quote::Mended
+}
+
+/// Whether the octets are as many as the IP header says.
+fn is_whole(packet: &[u8]) -> bool {
+    let length_at = |at: usize| {
+        let pair = packet.get(at..at + 2);
+        pair.map(|it| usize::from(u16::from_be_bytes([it[0], it[1]])))
+    };
+    match packet.first().map(|first| first >> 4) {
+        Some(4) => length_at(2) == Some(packet.len()),
+        Some(6) => length_at(4).map(|it| it + 40) == Some(packet.len()),
+        _ => false,
     }
 }
 

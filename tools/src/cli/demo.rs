@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::options::CaptureOptions;
 use super::{Failure, output};
 use sidestep_tools::demo;
 
@@ -28,6 +29,8 @@ pub(super) struct Arguments {
     /// The seed of both stacks' chance; without it they ask the operating system
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    capture: CaptureOptions,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -38,6 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             demo::Device::TunIfAllowed
         },
         seed: arguments.seed,
+        written: arguments.capture.written(),
     };
     let report = demo::run(&options);
     if arguments.json {

@@ -10,6 +10,7 @@ use sidestep::{Cause, DNSError, OpError};
 use sidestep_tools::bring_up::NotUp;
 use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
 use sidestep_tools::drill::suite::ScriptUnread;
+use sidestep_tools::capture::replay::ReplayError;
 use sidestep_tools::ping::PingFailed;
 use sidestep_tools::sim::BuildError;
 use thiserror::Error;
@@ -69,6 +70,14 @@ pub(super) enum Failure {
     /// A script or its directory cannot be read.
     #[error(transparent)]
     Script(ScriptUnread),
+    /// A capture cannot be read or played.
+    #[error("{}: {source}", path.display())]
+    Replay {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: ReplayError,
+    },
     /// The arguments are each right, but not together.
     #[error("{0}")]
     Usage(&'static str),
@@ -89,6 +98,7 @@ impl Failure {
             | Self::Ping(_)
             | Self::Terminal(_)
             | Self::Machine(_)
+            | Self::Replay { .. }
             | Self::Directory { .. }
             | Self::Join(_)
             | Self::Measure(_)

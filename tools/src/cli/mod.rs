@@ -12,6 +12,7 @@ mod nc;
 mod options;
 mod output;
 mod ping;
+mod replay;
 mod resolve;
 mod serve;
 mod sim;
@@ -51,6 +52,7 @@ enum Command {
     Up(up::Arguments),
     Nc(nc::Arguments),
     Ping(ping::Arguments),
+    Replay(replay::Arguments),
     Serve(serve::Arguments),
     Resolve(resolve::Arguments),
     Sim(sim::Arguments),
@@ -66,6 +68,7 @@ pub(super) fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
         Command::Ping(arguments) => ping::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Resolve(arguments) => resolve::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),

@@ -4,13 +4,14 @@
 //! the TUN device and the [`Net`] on it. When the command ends the device goes, with its routes.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
 use sidestep::Net;
 use sidestep_stack::call::InterfaceAddress;
-use sidestep_tools::bring_up::{Plan, resolver};
+use sidestep_tools::bring_up::{Plan, Written, resolver};
 use sidestep_tools::peer::{PEER_DNS_PORT, Peer};
 
 use super::Failure;
@@ -84,6 +85,29 @@ pub(super) struct StackOptions {
     /// addresses of --peer, echoes at port 7 and answers names in peer.test
     #[arg(long)]
     memory: bool,
+    #[command(flatten)]
+    capture: CaptureOptions,
+}
+
+/// What is written of the packets of a command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Captures")]
+pub(super) struct CaptureOptions {
+    /// Writes all packets of the stack into a pcapng file, with the reason for each as a comment
+    #[arg(long, value_name = "FILE")]
+    pub(super) pcap: Option<PathBuf>,
+    /// Writes the last packets of each connection that fails into a file in this folder
+    #[arg(long, value_name = "FOLDER")]
+    flight_recorder: Option<PathBuf>,
+}
+
+impl CaptureOptions {
+    pub(super) fn written(&self) -> Written {
+        Written {
+            pcap: self.pcap.clone(),
+            flight_recorder: self.flight_recorder.clone(),
+        }
+    }
 }
 
 /// A stack that is up, and what must live as long as it does.
@@ -114,6 +138,7 @@ impl StackOptions {
             tun: self.tun.clone(),
             mtu_octets: self.mtu,
             seed: self.seed,
+            written: self.capture.written(),
             ..Plan::default()
         };
         if !self.addr.is_empty() {

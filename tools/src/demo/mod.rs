@@ -21,6 +21,8 @@ use check::Checks;
 use pair::{Family, Pair};
 use world::World;
 
+use crate::bring_up::Written;
+
 /// Which device to use.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Device {
@@ -32,12 +34,14 @@ pub enum Device {
 }
 
 /// What the demo may be told.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Which device to use.
     pub device: Device,
     /// The seed of our stack's chance; `None` asks the operating system.
     pub seed: Option<u64>,
+    /// What is written of our stack's packets.
+    pub written: Written,
 }
 
 /// What a check looks like: it says what it saw, or why it does not hold.

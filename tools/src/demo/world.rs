@@ -107,6 +107,7 @@ impl World {
 fn plan(options: &Options) -> Plan {
     Plan {
         seed: options.seed,
+        written: options.written.clone(),
         beyond: Beyond::Nowhere,
         resolver: Some(ResolverSettings {
             servers: vec![
@@ -137,7 +138,7 @@ fn on_tun(plan: &Plan) -> Result<World, String> {
     let ours = plan.on_tun().map_err(|error| {
         let (error, hint) = match error {
             NotUp::Tun(error) => (error.to_string(), error.hint()),
-            NotUp::Cable(_) | NotUp::Start(_) => (error.to_string(), None),
+            NotUp::Cable(_) | NotUp::Capture { .. } | NotUp::Start(_) => (error.to_string(), None),
         };
         let hint = hint.unwrap_or_else(|| BY_ROOT.to_owned());
         format!(

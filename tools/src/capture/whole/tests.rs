@@ -83,3 +83,27 @@ fn octets_that_make_no_sense_are_left_as_they_are() {
     };
     assert_eq!(sent(&packet), [Vec::<u8>::new()]);
 }
+
+#[test]
+fn an_error_that_quotes_an_unfinished_checksum_quotes_the_finished_one() {
+    let mut pair = pair(CLEVER);
+    let remote: SocketAddr = "192.0.2.1:9".parse().expect("an address");
+    pair.connect(remote);
+    let syn = pair.sent[0].clone();
+    assert!(syn.partial_checksum.is_some(), "it is left to the device");
+    let (unfinished, finished) = (syn.to_vec(), sent(&syn).remove(0));
+    let ip = crate::packet::craft::Ip::new(remote.ip(), "192.0.2.2".parse().expect("it is"));
+    let error = |quote: &[u8]| {
+        let message = crate::packet::craft::icmp(&ip, 3, 3, [0; 4], quote);
+        ip.packet(1, &message)
+    };
+    let mended = on_the_wire(error(&unfinished), Checksum::Present, None);
+    assert_eq!(mended, [error(&finished)]);
+    // What is only a part cannot be finished, and what was right stays.
+    for quote in [&unfinished[..28], &finished[..]] {
+        assert_eq!(
+            on_the_wire(error(quote), Checksum::Present, None),
+            [error(quote)]
+        );
+    }
+}

@@ -49,6 +49,7 @@ fn what_is_written_is_read_to_the_nanosecond_with_all_comments() {
         assert_eq!(packet.comments, comments);
         assert_eq!(packet.direction, Some(Direction::Out));
         assert_eq!(packet.link, LinkType::RAW);
+        assert_eq!(packet.lost_before, 3);
     }
 }
 
