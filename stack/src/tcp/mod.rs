@@ -4,6 +4,8 @@
 //! and time. Behind each door stands a folder: `arrives/` (§3.10.7), `call/` (§3.10.1 to §3.10.6),
 //! `timeout/` (§3.10.8), and `output.rs`. Nothing here walks all connections.
 
+#[doc(hidden)]
+pub mod arithmetic;
 mod arrives;
 mod call;
 mod calls;

@@ -78,6 +78,14 @@ pub(super) enum Failure {
         /// Why.
         source: ReplayError,
     },
+    /// A finding cannot be written, or an input not be read.
+    #[error("{}: {source}", place.display())]
+    Findings {
+        /// Which file or directory.
+        place: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The arguments are each right, but not together.
     #[error("{0}")]
     Usage(&'static str),
@@ -105,6 +113,7 @@ impl Failure {
             | Self::Output { .. }
             | Self::World(_)
             | Self::Script(_)
+            | Self::Findings { .. }
             | Self::Said => 1,
         }
     }

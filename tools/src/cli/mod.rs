@@ -6,6 +6,7 @@
 mod demo;
 mod drill;
 mod failure;
+mod fuzz;
 mod interrupt;
 mod link;
 mod nc;
@@ -56,6 +57,7 @@ enum Command {
     Serve(serve::Arguments),
     Resolve(resolve::Arguments),
     Sim(sim::Arguments),
+    Fuzz(fuzz::Arguments),
 }
 
 /// The whole command.
@@ -72,6 +74,7 @@ pub(super) fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Resolve(arguments) => resolve::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

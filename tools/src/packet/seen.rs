@@ -220,6 +220,8 @@ fn read_v6(octets: &[u8]) -> Result<Seen, Wrong> {
             more: fragment.more_fragments(),
             octets: octets[48..].to_vec(),
         }
+    } else if let Some(message) = behind_router_alert(octets) {
+        read_transport(&ip, IpNumber::IPV6_ICMP, message)?
     } else {
         ensure!(
             slice.extensions().is_empty(),
@@ -227,12 +229,23 @@ fn read_v6(octets: &[u8]) -> Result<Seen, Wrong> {
         );
         read_transport(&ip, header.next_header(), &octets[40..])?
     };
-    check_source(&ip)?;
+    // Before it has a link-local address, a host reports its groups from "::" (RFC 3590 §4).
+    if behind_router_alert(octets).is_none() || !ip.source.is_unspecified() {
+        check_source(&ip)?;
+    }
     Ok(Seen {
         ip,
         payload,
         octets: octets.to_vec(),
     })
+}
+
+/// What stands behind a router alert for MLD (RFC 2711 §2.1, RFC 3810 §5), the one extension header that
+/// a host sends by itself.
+fn behind_router_alert(octets: &[u8]) -> Option<&[u8]> {
+    const ALERT: [u8; 8] = [protocol::ICMP_V6, 0, 5, 2, 0, 0, 1, 0];
+    let is_first = octets.get(6) == Some(&protocol::HOP_BY_HOP);
+    octets.get(40..)?.strip_prefix(&ALERT).filter(|_| is_first)
 }
 
 /// RFC 1122 §3.2.1.3, RFC 4291 §2.7: a source address is that of one host.

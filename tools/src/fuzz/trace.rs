@@ -1,0 +1,76 @@
+//! What happened to a stack under test, in its order: packets both ways and calls.
+//!
+//! [`Rig`](super::rig::Rig) writes it when a script is wanted, `script` prints it. It interprets
+//! nothing.
+
+use sidestep_stack::base::Instant;
+use sidestep_stack::call::{Call, Release, Shutdown};
+
+/// What an application said, as far as a script can say it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Said {
+    /// OPEN, passive.
+    Listen,
+    /// Takes a connection.
+    Accept,
+    /// OPEN, active.
+    Open,
+    /// SEND of so many octets.
+    Send(usize),
+    /// RECEIVE of at most so many.
+    Receive(usize),
+    /// CLOSE of our direction, of theirs, or of both.
+    Shutdown(Shutdown),
+    /// Gives the connection up.
+    Close,
+    /// ABORT.
+    Abort,
+}
+
+impl Said {
+    /// What `call` says, if it is one of these.
+    pub(crate) fn of(call: &Call) -> Option<Self> {
+        Some(match call {
+            Call::Listen(_) => Self::Listen,
+            Call::Accept(_) => Self::Accept,
+            Call::OpenConnection(_) => Self::Open,
+            Call::Send { octets, .. } => Self::Send(octets.len()),
+            Call::Receive { octets_max, .. } => Self::Receive(*octets_max),
+            Call::Shutdown { direction, .. } => Self::Shutdown(*direction),
+            Call::Release { how, .. } => match how {
+                Release::Abort => Self::Abort,
+                Release::Close | Release::CloseUnread => Self::Close,
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Act {
+    /// A packet came, from its IP header on.
+    Arrives(Vec<u8>),
+    /// A packet left.
+    Leaves(Vec<u8>),
+    /// The application said something.
+    Call(Said),
+}
+
+/// Everything that happened.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    entries: Vec<(Instant, Act)>,
+}
+
+impl Trace {
+    /// Adds what happened at `now`.
+    pub(crate) fn add(&mut self, now: Instant, act: Act) {
+        self.entries.push((now, act));
+    }
+
+    /// In order.
+    pub fn entries(&self) -> &[(Instant, Act)] {
+        &self.entries
+    }
+}
