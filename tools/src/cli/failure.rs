@@ -11,6 +11,8 @@ use sidestep_tools::bring_up::NotUp;
 use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
 use sidestep_tools::drill::suite::ScriptUnread;
 use sidestep_tools::capture::replay::ReplayError;
+use sidestep_tools::fuzz::diff::DiffError;
+use sidestep_tools::namespace::NamespaceError;
 use sidestep_tools::ping::PingFailed;
 use sidestep_tools::sim::BuildError;
 use thiserror::Error;
@@ -78,6 +80,12 @@ pub(super) enum Failure {
         /// Why.
         source: ReplayError,
     },
+    /// There is no network namespace to work in.
+    #[error("{0}{hint}", hint = .0.hint().map(|hint| format!("\n  {hint}")).unwrap_or_default())]
+    Namespace(NamespaceError),
+    /// The kernel cannot be compared with.
+    #[error(transparent)]
+    Comparison(DiffError),
     /// A finding cannot be written, or an input not be read.
     #[error("{}: {source}", place.display())]
     Findings {
@@ -98,7 +106,7 @@ impl Failure {
     /// See the help of `sidestep`.
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
-            Self::NotUp(_) | Self::Side(_) => 3,
+            Self::NotUp(_) | Self::Side(_) | Self::Namespace(_) | Self::Comparison(_) => 3,
             Self::Usage(_) => 2,
             Self::Gone(_)
             | Self::Network(_)

@@ -1,13 +1,13 @@
 //! `sidestep fuzz`: the generator against the targets, with a line of progress and a report.
 //!
 //! What it finds is written to a directory: the input that breaks a promise, and for TCP a drill script
-//! that fails.
+//! that fails. `sidestep fuzz diff` is in `fuzz/diff.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use sidestep_tools::fuzz::campaign::{Campaign, Crash};
@@ -17,6 +17,8 @@ use sidestep_tools::fuzz::{self, Target, report};
 use super::interrupt::Interrupt;
 use super::options::seconds;
 use super::{Failure, output};
+
+mod diff;
 
 const HELP: &str = "\
 Without --target all fifteen run, and --seconds is for all of them together. The same seed and the same
@@ -30,8 +32,10 @@ Examples:
 
 /// Feeds inputs that follow from a seed to the stack, from any state, and checks what must hold
 #[derive(Debug, Args)]
-#[command(after_help = HELP)]
+#[command(after_help = HELP, args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// A target by name or number (F1 to F15); may be repeated
     #[arg(long, value_name = "TARGET")]
     target: Vec<Target>,
@@ -55,7 +59,15 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    Diff(diff::Arguments),
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(Command::Diff(arguments)) = &arguments.command {
+        return diff::run(arguments);
+    }
     if let Some(file) = &arguments.input {
         return one_input(arguments, file);
     }
@@ -291,13 +303,15 @@ fn conclude(arguments: &Arguments, ends: &[End]) -> Result<(), Failure> {
             "targets": ends.iter().map(End::json).collect::<Vec<_>>(),
         }))?;
     } else {
-        let (transitions, clauses, discards) =
-            (all.transitions(), all.clauses(), all.discards());
+        let (transitions, clauses, discards) = (all.transitions(), all.clauses(), all.discards());
         output::line(format_args!(
             "{executions} executions, {rate} a second; transitions {}/{}, clauses {}/{}, reasons to discard {}/{}; {crashes} crashes",
-            transitions.reached, transitions.all,
-            clauses.reached, clauses.all,
-            discards.reached, discards.all,
+            transitions.reached,
+            transitions.all,
+            clauses.reached,
+            clauses.all,
+            discards.reached,
+            discards.all,
         ))?;
         for (from, to) in all.missing_transitions() {
             output::line(format_args!("  not taken: {from:?} -> {to:?}"))?;

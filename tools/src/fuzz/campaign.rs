@@ -42,7 +42,9 @@ impl Campaign {
     /// Nothing has run yet. Everything follows from `seed`.
     pub fn new(target: Target, seed: u64) -> Self {
         // Each target has inputs of its own.
-        let own = seed.wrapping_mul(31).wrapping_add(u64::from(target.number()));
+        let own = seed
+            .wrapping_mul(31)
+            .wrapping_add(u64::from(target.number()));
         Self {
             target,
             generator: Generator::new(own),

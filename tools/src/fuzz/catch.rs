@@ -35,5 +35,6 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Violation> {
     result.map_err(|_| Violation {
         promise: Promise::NoPanic,
         detail: MESSAGE.with(|message| message.borrow().clone()),
+        due_octets: None,
     })
 }

@@ -85,6 +85,8 @@ pub struct Violation {
     pub promise: Promise,
     /// What was seen instead, for a person.
     pub detail: String,
+    /// For [`Promise::Acknowledged`]: so many octets of the peer's text should be acknowledged.
+    pub due_octets: Option<u64>,
 }
 
 impl fmt::Display for Violation {
@@ -130,7 +132,21 @@ impl Outcome {
             self.violation = Some(Violation {
                 promise,
                 detail: detail(),
+                due_octets: None,
             });
+        }
+    }
+
+    /// Notes that `octets` of the peer's text should be acknowledged, unless they are.
+    pub(crate) fn require_acknowledged(&mut self, holds: bool, octets: u64, got: u64) {
+        self.require(holds, Promise::Acknowledged, || {
+            format!("{octets} octets arrived in order and are acceptable, {got} are acknowledged")
+        });
+        if !holds
+            && let Some(violation) = &mut self.violation
+            && violation.promise == Promise::Acknowledged
+        {
+            violation.due_octets.get_or_insert(octets);
         }
     }
 

@@ -7,8 +7,8 @@
 use super::record::{Record, noise};
 use super::rig::{Family, host, them, us};
 use crate::packet::craft::{
-    self, Ip, More, checksum, fill_checksum, icmp, icmp_protocol, mend_ipv4_checksum, pattern,
-    protocol, udp,
+    self, Ip, More, Segment, checksum, fill_checksum, icmp, icmp_protocol, mend_ipv4_checksum,
+    pattern, protocol, udp,
 };
 
 /// The protocol number of IGMP (RFC 3376 §4).
@@ -200,4 +200,22 @@ pub(crate) fn mend(packet: &mut [u8]) {
     } else {
         fill_checksum(&ip, number, payload, place);
     }
+}
+
+/// The TCP segment in a packet, however strange its fields are; `None` if there is none.
+pub(crate) fn segment_of(packet: &[u8]) -> Option<Segment> {
+    let (at, number, ip) = transport(packet)?;
+    let tcp = etherparse::TcpSlice::from_slice(packet.get(at..)?).ok()?;
+    (number == protocol::TCP).then(|| Segment {
+        ip,
+        source_port: tcp.source_port(),
+        destination_port: tcp.destination_port(),
+        seq: tcp.sequence_number(),
+        ack: tcp.acknowledgment_number(),
+        flags: tcp.header_slice().get(13).copied().unwrap_or(0),
+        window: tcp.window_size(),
+        urgent: tcp.urgent_pointer(),
+        options: tcp.options().to_vec(),
+        text: tcp.payload().to_vec(),
+    })
 }

@@ -139,13 +139,16 @@ impl Rig {
 
     /// A user call, and the turn that follows.
     pub(crate) fn call(&mut self, outcome: &mut Outcome, call: Call) -> Result<Reply, CallRefused> {
-        if let Some(said) = self.trace.as_ref().and_then(|_| Said::of(&call)) {
-            self.note(|| Act::Call(said));
-        }
         if let Call::Send { octets, .. } = &call {
             self.written_octets += octets.len();
         }
+        let asked = self.trace.is_some().then(|| call.clone());
         let reply = self.stack.user_calls(self.now, call);
+        if let (Some(asked), Ok(reply)) = (asked, &reply)
+            && let Some(said) = Said::of(&asked, reply)
+        {
+            self.note(|| Act::Call(said));
+        }
         match &reply {
             Ok(Reply::Received(received)) => {
                 for slice in &received.slices {

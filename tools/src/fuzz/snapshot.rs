@@ -200,7 +200,11 @@ fn build(profile: Profile, wait: Duration) -> Option<Snapshot> {
     if pair.outcome.is_broken() {
         return None;
     }
-    let stamps = pair.ours.sent.iter().filter_map(|seen| seen.tcp()?.stamps());
+    let stamps = pair
+        .ours
+        .sent
+        .iter()
+        .filter_map(|seen| seen.tcp()?.stamps());
     if let Some((value, _)) = stamps.last() {
         pair.flow.echo = value;
     }
@@ -376,7 +380,10 @@ impl Pair {
             local_port: OUR_PORT,
             options: ConnectionOptions::default(),
         };
-        match self.ours.call(&mut self.outcome, Call::OpenConnection(open)) {
+        match self
+            .ours
+            .call(&mut self.outcome, Call::OpenConnection(open))
+        {
             Ok(Reply::Connection { connection, .. }) => self.connection = Some(connection),
             _ => return None,
         }
@@ -390,7 +397,10 @@ impl Pair {
             local_port: PEER_PORT,
             options: ConnectionOptions::default(),
         };
-        match self.peer.call(&mut self.outcome, Call::OpenConnection(open)) {
+        match self
+            .peer
+            .call(&mut self.outcome, Call::OpenConnection(open))
+        {
             Ok(Reply::Connection { connection, .. }) => self.peer_connection = Some(connection),
             _ => return None,
         }

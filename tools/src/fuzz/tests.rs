@@ -77,12 +77,18 @@ fn any_octets_are_an_input() {
             assert_eq!(outcome.violation, None, "{target} with {octets} octets");
         }
     }
-    assert_eq!(Input::new(&[0; 5_000]).records().count(), record::RECORDS_MAX);
+    assert_eq!(
+        Input::new(&[0; 5_000]).records().count(),
+        record::RECORDS_MAX
+    );
 }
 
 /// Every literal that begins like a clause in a file of the stack, tests and comments left out.
 fn literals(folder: &Path, found: &mut BTreeSet<String>) {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|it| it.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -96,7 +102,10 @@ fn literals(folder: &Path, found: &mut BTreeSet<String>) {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        for line in text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
             for part in line.split('"').skip(1).step_by(2) {
                 if (part.starts_with("RFC ") || part.starts_with("draft-")) && part.contains('§') {
                     found.insert(part.to_owned());

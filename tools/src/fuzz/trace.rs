@@ -3,8 +3,9 @@
 //! [`Rig`](super::rig::Rig) writes it when a script is wanted, `script` prints it. It interprets
 //! nothing.
 
+use bytes::Bytes;
 use sidestep_stack::base::Instant;
-use sidestep_stack::call::{Call, Release, Shutdown};
+use sidestep_stack::call::{Call, Release, Reply, Shutdown};
 
 /// What an application said, as far as a script can say it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -15,12 +16,14 @@ pub enum Said {
     Accept,
     /// OPEN, active.
     Open,
-    /// SEND of so many octets.
+    /// SEND; so many octets were taken.
     Send(usize),
-    /// RECEIVE of at most so many.
+    /// RECEIVE; so many octets were there.
     Receive(usize),
-    /// CLOSE of our direction, of theirs, or of both.
-    Shutdown(Shutdown),
+    /// CLOSE of our direction.
+    ShutdownWrite,
+    /// The end of our reading.
+    ShutdownRead,
     /// Gives the connection up.
     Close,
     /// ABORT.
@@ -28,16 +31,21 @@ pub enum Said {
 }
 
 impl Said {
-    /// What `call` says, if it is one of these.
-    pub(crate) fn of(call: &Call) -> Option<Self> {
-        Some(match call {
-            Call::Listen(_) => Self::Listen,
-            Call::Accept(_) => Self::Accept,
-            Call::OpenConnection(_) => Self::Open,
-            Call::Send { octets, .. } => Self::Send(octets.len()),
-            Call::Receive { octets_max, .. } => Self::Receive(*octets_max),
-            Call::Shutdown { direction, .. } => Self::Shutdown(*direction),
-            Call::Release { how, .. } => match how {
+    /// What `call` says, if it is one of these and was answered by `reply`.
+    pub(crate) fn of(call: &Call, reply: &Reply) -> Option<Self> {
+        Some(match (call, reply) {
+            (Call::Listen(_), _) => Self::Listen,
+            (Call::Accept(_), Reply::Accepted(Some(_))) => Self::Accept,
+            (Call::OpenConnection(_), _) => Self::Open,
+            (Call::Send { .. }, Reply::Sent(octets)) => Self::Send(*octets),
+            (Call::Receive { .. }, Reply::Received(received)) => {
+                Self::Receive(received.slices.iter().map(Bytes::len).sum())
+            }
+            (Call::Shutdown { direction, .. }, _) => match direction {
+                Shutdown::Write => Self::ShutdownWrite,
+                Shutdown::Read => Self::ShutdownRead,
+            },
+            (Call::Release { how, .. }, _) => match how {
                 Release::Abort => Self::Abort,
                 Release::Close | Release::CloseUnread => Self::Close,
             },

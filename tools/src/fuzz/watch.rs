@@ -4,7 +4,6 @@
 //! The TCP targets show it every segment in both directions. It is a model written from the outside and
 //! knows nothing of the stack's inside but STATUS.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use sidestep_stack::call::{ConnectionId, Status};
@@ -187,7 +186,10 @@ impl Watch {
         let edge = segment
             .ack
             .wrapping_add(u32::from(segment.window) << shift.min(14));
-        if self.peer_edge.is_none_or(|known| is_at_or_after(edge, known)) {
+        if self
+            .peer_edge
+            .is_none_or(|known| is_at_or_after(edge, known))
+        {
             self.peer_edge = Some(edge);
         }
     }
@@ -196,16 +198,8 @@ impl Watch {
     pub(crate) fn arrived(&self, expected: Expected, after: &Status, outcome: &mut Outcome) {
         let reads = self.reads == Reads::Yes && after.state != State::Closed;
         let got = after.received_octets;
-        outcome.require(
-            !reads || got >= expected.at_least,
-            Promise::Acknowledged,
-            || {
-                format!(
-                    "{} octets arrived in order and are acceptable, {got} are acknowledged",
-                    expected.at_least
-                )
-            },
-        );
+        let holds = !reads || got >= expected.at_least;
+        outcome.require_acknowledged(holds, expected.at_least, got);
         outcome.require(got <= expected.at_most, Promise::Acknowledged, || {
             format!(
                 "{got} octets are acknowledged, {} ever arrived",
@@ -261,7 +255,10 @@ impl Watch {
             .peer_edge
             .is_none_or(|edge| is_at_or_after(edge.wrapping_add(1), end));
         outcome.require(within, Promise::WithinWindow, || {
-            format!("text up to {end}, the peer's window ends at {:?}", self.peer_edge)
+            format!(
+                "text up to {end}, the peer's window ends at {:?}",
+                self.peer_edge
+            )
         });
     }
 
@@ -295,18 +292,22 @@ pub(crate) fn check_status(status: &Status, outcome: &mut Outcome) {
     outcome.require(
         !synchronized || received as u64 >= status.received_octets.min(1 << 31),
         Promise::NumbersInOrder,
-        || format!("RCV.NXT is {received} after IRS, {} octets arrived", status.received_octets),
+        || {
+            format!(
+                "RCV.NXT is {received} after IRS, {} octets arrived",
+                status.received_octets
+            )
+        },
     );
     let is_open = !matches!(status.state, State::Closed | State::TimeWait);
-    let timers: BTreeSet<&str> = status.timers.armed().map(|(name, _)| name).collect();
-    let guarded = timers.contains("retransmission") || timers.contains("persist");
+    let guarded = status.timers.retransmission.is_some() || status.timers.persist.is_some();
     outcome.require(
         !is_open || status.in_flight_octets == 0 || guarded,
         Promise::TimerArmed,
         || {
             format!(
-                "{:?} with {} octets in flight, timers {timers:?}",
-                status.state, status.in_flight_octets
+                "{:?} with {} octets in flight, timers {:?}",
+                status.state, status.in_flight_octets, status.timers
             )
         },
     );

@@ -58,7 +58,7 @@ pub(crate) fn check_sequence(
 /// left edge to beyond its right one has neither inside and would fail; what lies between is as good
 /// as any, so we take it, as others do.
 pub(crate) fn is_acceptable(segment: &Segment, nxt: SeqNumber, wnd: u32) -> bool {
-    let in_window = |seq: SeqNumber| nxt.distance_to(seq) < wnd;
+    let in_window = |seq: SeqNumber| is_within(seq, nxt, wnd);
     match (segment.seg_len(), wnd) {
         (0, 0) => segment.seq == nxt,
         (0, _) => in_window(segment.seq),
@@ -69,6 +69,19 @@ pub(crate) fn is_acceptable(segment: &Segment, nxt: SeqNumber, wnd: u32) -> bool
             in_window(segment.seq) || in_window(last) || covers
         }
     }
+}
+
+/// RCV.NXT =< SEG.SEQ < RCV.NXT+RCV.WND.
+#[cfg(not(feature = "planted-bug"))]
+const fn is_within(seq: SeqNumber, nxt: SeqNumber, wnd: u32) -> bool {
+    nxt.distance_to(seq) < wnd
+}
+
+/// The mistake that the fuzzers must find: numbers are compared as if they lay on a line, so that what is
+/// ahead of the wrap is taken to be behind.
+#[cfg(feature = "planted-bug")]
+const fn is_within(seq: SeqNumber, nxt: SeqNumber, wnd: u32) -> bool {
+    nxt.raw() <= seq.raw() && seq.raw() - nxt.raw() < wnd
 }
 
 /// Simultaneous open (RFC 9293 §3.5, Figure 8): the peer's SYN-ACK repeats the SYN that brought us

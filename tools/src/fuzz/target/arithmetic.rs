@@ -41,8 +41,14 @@ pub(crate) fn run(input: Input<'_>, outcome: &mut Outcome) {
         }
         always(&config, &after, smss, outcome);
         outcome.digest(format!("{after:?}").as_bytes());
-        outcome.reached.guide(28, after.cwnd_octets.ilog2() << 5 | after.ssthresh_octets.ilog2());
-        outcome.reached.guide(29, (after.rto.as_millis() as u32).checked_ilog2().unwrap_or(0));
+        outcome.reached.guide(
+            28,
+            after.cwnd_octets.ilog2() << 5 | after.ssthresh_octets.ilog2(),
+        );
+        outcome.reached.guide(
+            29,
+            (after.rto.as_millis() as u32).checked_ilog2().unwrap_or(0),
+        );
         if outcome.is_broken() {
             return;
         }
@@ -88,15 +94,18 @@ fn step_of(record: &Record, before: &Values, smss: &mut u32) -> Step {
 }
 
 /// RFC 6298 §2.2, §2.3 and our rule for a least RTO below a second.
-fn round_trip(config: &Config, before: &Values, after: &Values, r: Duration, outcome: &mut Outcome) {
+fn round_trip(
+    config: &Config,
+    before: &Values,
+    after: &Values,
+    r: Duration,
+    outcome: &mut Outcome,
+) {
     let r = r.as_nanos();
     let (srtt, rttvar) = match (before.srtt, before.rttvar) {
         (Some(srtt), Some(rttvar)) => {
             let (srtt, rttvar) = (srtt.as_nanos(), rttvar.as_nanos());
-            (
-                (7 * srtt + r) / 8,
-                (3 * rttvar + srtt.abs_diff(r)) / 4,
-            )
+            ((7 * srtt + r) / 8, (3 * rttvar + srtt.abs_diff(r)) / 4)
         }
         _ => (r, r / 2),
     };
@@ -125,9 +134,11 @@ fn expired(config: &Config, before: &Values, after: &Values, smss: u32, outcome:
     let most = Duration::from_millis(config.rto_max_ms);
     let doubled = after.rto == (before.rto * 2).min(most) || after.rto == before.rto;
     let grows = after.rto >= before.rto;
-    outcome.require(doubled && grows && after.cwnd_octets == smss, Promise::AsModel, || {
-        format!("expired: {before:?} became {after:?} with SMSS {smss}")
-    });
+    outcome.require(
+        doubled && grows && after.cwnd_octets == smss,
+        Promise::AsModel,
+        || format!("expired: {before:?} became {after:?} with SMSS {smss}"),
+    );
 }
 
 fn window(step: &Step, before: &Values, after: &Values, smss: u32, outcome: &mut Outcome) {

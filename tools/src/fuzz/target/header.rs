@@ -82,7 +82,10 @@ fn look(octets: &[u8], outcome: &mut Outcome) {
             let bad = walk(slice.options()).is_none();
             outcome.reached.guide(23, 1);
             return outcome.require(bad, Promise::AsModel, || {
-                format!("options refused, but they are right: {:02x?}", slice.options())
+                format!(
+                    "options refused, but they are right: {:02x?}",
+                    slice.options()
+                )
             });
         }
         (Err(_), Err(_)) => return,
@@ -156,10 +159,9 @@ fn options_alike(header: &TcpHeader, area: &[u8], outcome: &mut Outcome) {
         && options.user_timeout == first(28, 2).map(half);
     outcome.reached.guide(
         24,
-        found
-            .iter()
-            .fold(0, |sum: u32, (kind, _)| sum.wrapping_mul(31) + u32::from(*kind))
-            % 256,
+        found.iter().fold(0, |sum: u32, (kind, _)| {
+            sum.wrapping_mul(31) + u32::from(*kind)
+        }) % 256,
     );
     outcome.require(alike, Promise::AsModel, || {
         format!("{options:?} of {area:02x?}")

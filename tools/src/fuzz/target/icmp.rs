@@ -87,11 +87,33 @@ impl Run {
         let (kind, code) = match self.scene.family {
             Family::V4 => record.pick(
                 7,
-                [(3, 4), (3, 3), (3, 1), (3, 0), (3, 13), (11, 0), (12, 0), (4, 0), (5, 1), (3, 2)],
+                [
+                    (3, 4),
+                    (3, 3),
+                    (3, 1),
+                    (3, 0),
+                    (3, 13),
+                    (11, 0),
+                    (12, 0),
+                    (4, 0),
+                    (5, 1),
+                    (3, 2),
+                ],
             ),
             Family::V6 => record.pick(
                 7,
-                [(2, 0), (1, 4), (1, 0), (1, 3), (1, 1), (3, 0), (3, 1), (4, 0), (4, 1), (100, 0)],
+                [
+                    (2, 0),
+                    (1, 4),
+                    (1, 0),
+                    (1, 3),
+                    (1, 1),
+                    (3, 0),
+                    (3, 1),
+                    (4, 0),
+                    (4, 1),
+                    (100, 0),
+                ],
             ),
         };
         let mtu = u32::from(record.half(10));
@@ -106,9 +128,9 @@ impl Run {
         let before = self.scene.rig.sent.len();
         self.scene.rig.arrives(outcome, &packet);
         // An error never answers an error (RFC 1122 §3.2.2, RFC 4443 §2.4(e)).
-        let answered = self.scene.rig.sent[before..]
-            .iter()
-            .any(|seen| matches!(seen.icmp(), Some((3..=5 | 11 | 12, _))) && seen.ip.source.is_ipv4());
+        let answered = self.scene.rig.sent[before..].iter().any(|seen| {
+            matches!(seen.icmp(), Some((3..=5 | 11 | 12, _))) && seen.ip.source.is_ipv4()
+        });
         outcome.require(!answered, Promise::AsModel, || {
             format!("an ICMP error answers ICMP {kind}/{code}")
         });
@@ -141,7 +163,10 @@ impl Run {
             self.scene.rig.call(outcome, Call::OpenConnection(open))
         {
             let octets = Bytes::from(pattern(0, 3_000));
-            let _ = self.scene.rig.call(outcome, Call::Send { connection, octets });
+            let _ = self
+                .scene
+                .rig
+                .call(outcome, Call::Send { connection, octets });
         }
     }
 }

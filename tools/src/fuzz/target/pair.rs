@@ -245,7 +245,11 @@ impl World {
                 packet.truncate(usize::from(record.half(2)) % packet.len());
                 self.put(at, to, packet);
             }
-            15 => self.put(at + Duration::from_secs(u64::from(record.byte(2)) / 8), to, packet),
+            15 => self.put(
+                at + Duration::from_secs(u64::from(record.byte(2)) / 8),
+                to,
+                packet,
+            ),
             _ => self.put(at, to, packet),
         }
     }
@@ -257,14 +261,19 @@ impl World {
 
     fn conclude(&self, outcome: &mut Outcome) {
         let [near, far] = &self.ends;
-        outcome.reached.guide(30, (self.packets as u32).checked_ilog2().unwrap_or(0));
+        outcome
+            .reached
+            .guide(30, (self.packets as u32).checked_ilog2().unwrap_or(0));
         // Faults may end a connection, but then both sides hear of it.
         if near.failed || far.failed {
             return;
         }
         for (end, peer, what) in [(near, far, "the client"), (far, near, "the server")] {
             outcome.require(end.finished, Promise::TransferEnds, || {
-                format!("{what} has read {} of {} octets and waits", end.read, peer.to_write)
+                format!(
+                    "{what} has read {} of {} octets and waits",
+                    end.read, peer.to_write
+                )
             });
             outcome.require(end.read == peer.to_write, Promise::Delivered, || {
                 format!("{what} has read {} of {} octets", end.read, peer.to_write)

@@ -131,10 +131,15 @@ fn fragment(
     let delivered = scene.payload(outcome);
     outcome.reached.guide(
         22,
-        u32::from(expected) | u32::from(models[which].doubtful) << 1 | (models[which].pieces.len() as u32) << 2,
+        u32::from(expected)
+            | u32::from(models[which].doubtful) << 1
+            | (models[which].pieces.len() as u32) << 2,
     );
     outcome.require(!expected || delivered.is_some(), Promise::AsModel, || {
-        format!("datagram {which} is whole and was not delivered: {:?}", models[which])
+        format!(
+            "datagram {which} is whole and was not delivered: {:?}",
+            models[which]
+        )
     });
     if let Some(octets) = delivered {
         let right = octets[..] == pattern(which * STRIDE, octets.len())[..];
@@ -146,7 +151,13 @@ fn fragment(
         outcome.require(
             doubtful || models[which].end == Some(octets.len()),
             Promise::AsModel,
-            || format!("datagram {which} has {} octets: {:?}", octets.len(), models[which]),
+            || {
+                format!(
+                    "datagram {which} has {} octets: {:?}",
+                    octets.len(),
+                    models[which]
+                )
+            },
         );
         models[which] = Model::default();
     }

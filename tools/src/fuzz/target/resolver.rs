@@ -122,9 +122,11 @@ impl Run {
                 Transport::Udp => &query.octets[..],
                 Transport::Tcp => query.octets.get(2..).unwrap_or_default(),
             };
-            outcome.require(Message::parse(body, 16).is_ok(), Promise::PacketsRight, || {
-                format!("a query that cannot be read: {:02x?}", query.octets)
-            });
+            outcome.require(
+                Message::parse(body, 16).is_ok(),
+                Promise::PacketsRight,
+                || format!("a query that cannot be read: {:02x?}", query.octets),
+            );
             outcome.require(self.asked <= allowed, Promise::OutputBounded, || {
                 format!("more than {allowed} queries")
             });

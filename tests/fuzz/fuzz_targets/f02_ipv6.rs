@@ -1,0 +1,6 @@
+//! F2 for libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
+    sidestep_fuzz::feed(sidestep_tools::fuzz::Target::Ipv6, octets);
+});
