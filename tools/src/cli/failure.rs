@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use sidestep::{Cause, DNSError, OpError};
 use sidestep_tools::bring_up::NotUp;
-use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
-use sidestep_tools::drill::suite::ScriptUnread;
 use sidestep_tools::capture::replay::ReplayError;
+use sidestep_tools::drill::suite::ScriptUnread;
 use sidestep_tools::fuzz::diff::DiffError;
+use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
 use sidestep_tools::namespace::NamespaceError;
 use sidestep_tools::ping::PingFailed;
 use sidestep_tools::sim::BuildError;
