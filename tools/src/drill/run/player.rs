@@ -52,9 +52,6 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long an event that may happen at any time is waited for.
 const ANY_TIME: Duration = Duration::from_secs(200);
 
-/// Rows of a report; the ladder needs only the last ones.
-const ROWS_MAX: usize = 4_096;
-
 /// Packets that a report holds.
 const PACKETS_MAX: usize = 65_536;
 
@@ -93,24 +90,9 @@ pub(super) struct Player<'a> {
     /// Something did not happen when it had to.
     pub(super) is_late: bool,
     /// What the host did, if the script is played freely.
-    answers: Option<Vec<Answer>>,
+    pub(super) answers: Option<Vec<Answer>>,
     /// Everything that crossed the wire.
     packets: Vec<OnWire>,
-}
-
-/// Plays a script without its expectations: an answer for each event.
-pub(in crate::drill) fn play_freely(
-    script: &Script,
-    host: &mut dyn Host,
-    settings: &Settings,
-) -> Result<Vec<Answer>, Stop> {
-    let mut player = Player::new(script, host, settings, Duration::ZERO);
-    player.answers = Some(Vec::new());
-    for event in &script.events {
-        player.event_freely(event)?;
-    }
-    player.note_sent()?;
-    Ok(player.answers.unwrap_or_default())
 }
 
 /// Plays a script on a host in virtual time.
