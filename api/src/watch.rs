@@ -199,7 +199,7 @@ impl Watch {
     }
 
     /// How many were lost because the watchers were too slow.
-    pub(crate) fn lost(&self) -> u64 {
+    pub(crate) fn losses(&self) -> u64 {
         self.queue.waiting.lock().lost_ever
     }
 

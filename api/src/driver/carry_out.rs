@@ -204,7 +204,7 @@ impl Desk {
             packets_sent: self.tally.packets_sent,
             device_errors: self.tally.device_errors,
             turns: self.tally.turns,
-            packets_unwatched: self.watch.as_ref().map_or(0, Watch::lost),
+            packets_unwatched: self.watch.as_ref().map_or(0, Watch::losses),
             connections_open: self.channels.connections.len(),
             listeners_open: self.channels.listeners.len(),
             sockets_open: self.channels.sockets.len() + self.channels.raws.len(),

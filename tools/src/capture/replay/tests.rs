@@ -206,22 +206,35 @@ fn another_initial_window_is_the_first_difference_in_both_directions() {
 }
 
 #[test]
-fn a_timer_that_is_not_as_it_was_is_a_difference_of_time() {
-    let packets = World::new(&Config::default(), &[8]).whole_life(5_000);
+fn a_timer_that_waits_longer_leaves_a_segment_missing() {
+    // The last of four segments is lost, and only the timer finds out.
+    let packets = World::new(&Config::default(), &[5]).whole_life(5_000);
+    assert_eq!(outcome(&packets, &ours()).difference, None);
     let mut config = Config::default();
     config.set("rto_min_ms", 1_000).expect("in range");
     let settings = Settings { config, ..ours() };
-    let strict = outcome(&packets, &settings).difference.expect("it differs");
-    assert_eq!(
-        strict.kind,
-        Kind::Missing,
-        "the capture sends again, we wait"
-    );
-    let patient = Settings {
-        tolerance: Duration::from_secs(2),
-        ..settings
+    let difference = outcome(&packets, &settings).difference;
+    let difference = difference.expect("the capture sends again, we wait");
+    assert_eq!((difference.kind, difference.place), (Kind::Missing, 7));
+}
+
+#[test]
+fn a_timer_that_fired_late_is_as_captured_within_the_tolerance_only() {
+    let mut packets = World::new(&Config::default(), &[5]).whole_life(5_000);
+    let again = packets
+        .iter_mut()
+        .filter(|it| it.direction == Some(Direction::Out))
+        .nth(6);
+    again.expect("it was sent again").at_nanos += 5_000_000;
+    assert_eq!(outcome(&packets, &ours()).difference, None);
+    let strict = Settings {
+        tolerance: Duration::from_millis(1),
+        ..ours()
     };
-    assert_eq!(outcome(&packets, &patient).difference, None);
+    let difference = outcome(&packets, &strict)
+        .difference
+        .expect("5 ms are too late");
+    assert_eq!((difference.kind, difference.place), (Kind::Extra, 7));
 }
 
 #[test]
