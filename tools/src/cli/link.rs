@@ -8,11 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Map, Value, json};
 use sidestep_stack::call::InterfaceAddress;
 use sidestep_tools::link::real_time::{
-    JoinFailed, Lateness, Probed, Report, Settings, Side, SideOptions, Stop, Transferred, join,
-    probe, transfer,
+    JoinFailed, Lateness, Probed, Report, Settings, Side, SideOptions, Stop, Terminal, Transferred,
+    join, probe, transfer,
 };
 use sidestep_tools::link::{Counters, KEYS, Recipe, read_octets};
 use sidestep_tools::namespace::enter_own_network;
@@ -216,13 +217,8 @@ fn measure(
     interrupt: &Interrupt,
     joined: &thread::JoinHandle<Result<Report, JoinFailed>>,
 ) -> Result<Measured, Failure> {
-    let spawn = |side: &Side, command: &Option<String>| -> Result<Option<Child>, Failure> {
-        let command = command.as_ref();
-        let child = command.map(|command| side.spawn(command)).transpose();
-        child.map_err(Failure::Machine)
-    };
-    let mut at_b = Ending(spawn(far, &arguments.at_b)?);
-    let mut at_a = Ending(spawn(near, &arguments.at_a)?);
+    let mut at_b = Ending::start(far, arguments.at_b.as_ref(), Terminal::Apart)?;
+    let mut at_a = Ending::start(near, arguments.at_a.as_ref(), Terminal::Shared)?;
     let mut measured = Measured::default();
     if let Some(count) = arguments.probe {
         let addresses = [NEAR, FAR];
@@ -233,7 +229,7 @@ fn measure(
         measured.transferred = Some(transfer(near, far, FAR, octets, PATIENCE)?);
     }
     // Nothing that would end it: until its time is over, or Ctrl-C.
-    let is_open_ended = measured.is_empty() && at_a.0.is_none();
+    let is_open_ended = measured.is_empty() && at_a.child.is_none();
     while !joined.is_finished() && (is_open_ended || at_a.is_running()?) {
         if interrupt.wait(Duration::from_millis(20)) {
             break;
@@ -245,22 +241,40 @@ fn measure(
 }
 
 /// A command that ends when the run does.
-struct Ending(Option<Child>);
+struct Ending {
+    child: Option<Child>,
+    terminal: Terminal,
+}
 
 impl Ending {
+    fn start(side: &Side, command: Option<&String>, terminal: Terminal) -> Result<Self, Failure> {
+        let child = command.map(|command| side.spawn(command, terminal));
+        let child = child.transpose().map_err(Failure::Machine)?;
+        Ok(Self { child, terminal })
+    }
+
     fn is_running(&mut self) -> Result<bool, Failure> {
-        match &mut self.0 {
+        match &mut self.child {
             None => Ok(false),
             Some(child) => Ok(child.try_wait().map_err(Failure::Machine)?.is_none()),
         }
     }
 
     fn end(&mut self) {
-        if let Some(child) = &mut self.0 {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        // Once only: its number may be another's afterwards.
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        let leader = Pid::from_child(&child);
+        let is_running = matches!(child.try_wait(), Ok(None));
+        // It may end by itself in this moment.
+        let _ = match self.terminal {
+            Terminal::Apart if is_running => {
+                kill_process_group(leader, Signal::KILL).map_err(Into::into)
+            }
+            Terminal::Apart | Terminal::Shared => child.kill(),
+        };
+        let _ = child.wait();
     }
 }
 

@@ -28,7 +28,7 @@ mod tests;
 
 pub use lateness::Lateness;
 pub use measure::{MeasureFailed, Probed, Transferred, probe, transfer};
-pub use side::{Side, SideFailed, SideOptions};
+pub use side::{Side, SideFailed, SideOptions, Terminal};
 
 /// Packets that are taken from a device before the other one has its turn.
 const BATCH_PACKETS: usize = 64;

@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::thread;
@@ -35,6 +36,15 @@ pub struct SideOptions {
     pub addresses: Vec<InterfaceAddress>,
     /// Octets of the largest packet; `None` leaves it to the device.
     pub mtu_octets: Option<u16>,
+}
+
+/// Whose terminal a command has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Terminal {
+    /// Ours: it may be a shell to type in.
+    Shared,
+    /// None: it leads a process group of its own, by which it can be ended with all that it started.
+    Apart,
 }
 
 /// Why there is no side.
@@ -127,11 +137,13 @@ impl Side {
     /// # Errors
     ///
     /// There is no shell, or no process for it.
-    pub fn spawn(&self, command: &str) -> io::Result<Child> {
-        let command = command.to_owned();
-        let spawned = self
-            .start(move || Command::new("sh").arg("-c").arg(command).spawn())?
-            .join();
+    pub fn spawn(&self, command: &str, terminal: Terminal) -> io::Result<Child> {
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(command);
+        if terminal == Terminal::Apart {
+            shell.process_group(0);
+        }
+        let spawned = self.start(move || shell.spawn())?.join();
         spawned.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?
     }
 
