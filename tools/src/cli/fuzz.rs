@@ -2,12 +2,14 @@
 //!
 //! What it finds is written to a directory: the input that breaks a promise, and for TCP a drill script
 //! that fails. `sidestep fuzz diff` is in `fuzz/diff.rs`.
+//! that fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use sidestep_tools::fuzz::campaign::{Campaign, Crash};
@@ -36,6 +38,8 @@ Examples:
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
     /// A target by name or number (F1 to F15); may be repeated
     #[arg(long, value_name = "TARGET")]
     target: Vec<Target>,
@@ -68,6 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(Command::Diff(arguments)) = &arguments.command {
         return diff::run(arguments);
     }
+pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(file) = &arguments.input {
         return one_input(arguments, file);
     }
@@ -312,6 +317,13 @@ fn conclude(arguments: &Arguments, ends: &[End]) -> Result<(), Failure> {
             clauses.all,
             discards.reached,
             discards.all,
+        let (transitions, clauses, discards) =
+            (all.transitions(), all.clauses(), all.discards());
+        output::line(format_args!(
+            "{executions} executions, {rate} a second; transitions {}/{}, clauses {}/{}, reasons to discard {}/{}; {crashes} crashes",
+            transitions.reached, transitions.all,
+            clauses.reached, clauses.all,
+            discards.reached, discards.all,
         ))?;
         for (from, to) in all.missing_transitions() {
             output::line(format_args!("  not taken: {from:?} -> {to:?}"))?;

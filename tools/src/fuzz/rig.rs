@@ -149,6 +149,13 @@ impl Rig {
         {
             self.note(|| Act::Call(said));
         }
+        if let Some(said) = self.trace.as_ref().and_then(|_| Said::of(&call)) {
+            self.note(|| Act::Call(said));
+        }
+        if let Call::Send { octets, .. } = &call {
+            self.written_octets += octets.len();
+        }
+        let reply = self.stack.user_calls(self.now, call);
         match &reply {
             Ok(Reply::Received(received)) => {
                 for slice in &received.slices {

@@ -205,6 +205,7 @@ fn build(profile: Profile, wait: Duration) -> Option<Snapshot> {
         .sent
         .iter()
         .filter_map(|seen| seen.tcp()?.stamps());
+    let stamps = pair.ours.sent.iter().filter_map(|seen| seen.tcp()?.stamps());
     if let Some((value, _)) = stamps.last() {
         pair.flow.echo = value;
     }
@@ -384,6 +385,7 @@ impl Pair {
             .ours
             .call(&mut self.outcome, Call::OpenConnection(open))
         {
+        match self.ours.call(&mut self.outcome, Call::OpenConnection(open)) {
             Ok(Reply::Connection { connection, .. }) => self.connection = Some(connection),
             _ => return None,
         }
@@ -401,6 +403,7 @@ impl Pair {
             .peer
             .call(&mut self.outcome, Call::OpenConnection(open))
         {
+        match self.peer.call(&mut self.outcome, Call::OpenConnection(open)) {
             Ok(Reply::Connection { connection, .. }) => self.peer_connection = Some(connection),
             _ => return None,
         }
