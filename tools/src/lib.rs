@@ -11,6 +11,7 @@ pub mod drill;
 pub mod fuzz;
 pub mod link;
 pub mod fuzz;
+pub mod link;
 pub mod name_server;
 pub mod namespace;
 pub mod octets;

@@ -40,6 +40,8 @@ pub(super) struct Arguments {
     command: Option<Command>,
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// A target by name or number (F1 to F15); may be repeated
     #[arg(long, value_name = "TARGET")]
     target: Vec<Target>,
@@ -73,6 +75,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return diff::run(arguments);
     }
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(Command::Diff(arguments)) = &arguments.command {
+        return diff::run(arguments);
+    }
     if let Some(file) = &arguments.input {
         return one_input(arguments, file);
     }
@@ -321,9 +326,12 @@ fn conclude(arguments: &Arguments, ends: &[End]) -> Result<(), Failure> {
             (all.transitions(), all.clauses(), all.discards());
         output::line(format_args!(
             "{executions} executions, {rate} a second; transitions {}/{}, clauses {}/{}, reasons to discard {}/{}; {crashes} crashes",
-            transitions.reached, transitions.all,
-            clauses.reached, clauses.all,
-            discards.reached, discards.all,
+            transitions.reached,
+            transitions.all,
+            clauses.reached,
+            clauses.all,
+            discards.reached,
+            discards.all,
         ))?;
         for (from, to) in all.missing_transitions() {
             output::line(format_args!("  not taken: {from:?} -> {to:?}"))?;

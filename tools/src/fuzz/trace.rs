@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sidestep_stack::base::Instant;
 use sidestep_stack::call::{Call, Release, Reply, Shutdown};
 use sidestep_stack::base::Instant;
-use sidestep_stack::call::{Call, Release, Shutdown};
+use sidestep_stack::call::{Call, Release, Reply, Shutdown};
 
 /// What an application said, as far as a script can say it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,10 +28,12 @@ pub enum Said {
     ShutdownRead,
     /// SEND of so many octets.
     Send(usize),
-    /// RECEIVE of at most so many.
+    /// RECEIVE; so many octets were there.
     Receive(usize),
-    /// CLOSE of our direction, of theirs, or of both.
-    Shutdown(Shutdown),
+    /// CLOSE of our direction.
+    ShutdownWrite,
+    /// The end of our reading.
+    ShutdownRead,
     /// Gives the connection up.
     Close,
     /// ABORT.

@@ -4,7 +4,6 @@
 //! The TCP targets show it every segment in both directions. It is a model written from the outside and
 //! knows nothing of the stack's inside but STATUS.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use sidestep_stack::call::{ConnectionId, Status};
@@ -317,8 +316,7 @@ pub(crate) fn check_status(status: &Status, outcome: &mut Outcome) {
         || format!("RCV.NXT is {received} after IRS, {} octets arrived", status.received_octets),
     );
     let is_open = !matches!(status.state, State::Closed | State::TimeWait);
-    let timers: BTreeSet<&str> = status.timers.armed().map(|(name, _)| name).collect();
-    let guarded = timers.contains("retransmission") || timers.contains("persist");
+    let guarded = status.timers.retransmission.is_some() || status.timers.persist.is_some();
     outcome.require(
         !is_open || status.in_flight_octets == 0 || guarded,
         Promise::TimerArmed,

@@ -129,10 +129,22 @@ fn compare(
     check(outcome, "is_empty", ranges.is_empty() == (count(naive) == 0));
     let span = base + within.start as u64..base + within.end as u64;
     let inside = count(&naive[within.clone()]);
-    check(outcome, "octets_within", ranges.octets_within(span.clone()) == inside);
+    check(
+        outcome,
+        "octets_within",
+        ranges.octets_within(span.clone()) == inside,
+    );
     let all = inside == within.len() as u64;
-    check(outcome, "contains_all", ranges.contains_all(span.clone()) == all);
-    check(outcome, "contains", ranges.contains(span.start) == naive[within.start]);
+    check(
+        outcome,
+        "contains_all",
+        ranges.contains_all(span.clone()) == all,
+    );
+    check(
+        outcome,
+        "contains",
+        ranges.contains(span.start) == naive[within.start],
+    );
     let missing: u64 = ranges.gaps(span).map(|gap| gap.end - gap.start).sum();
     check(outcome, "gaps", missing == within.len() as u64 - inside);
 }

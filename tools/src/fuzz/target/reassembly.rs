@@ -143,7 +143,10 @@ fn fragment(
         u32::from(expected) | u32::from(models[which].doubtful) << 1 | (models[which].pieces.len() as u32) << 2,
     );
     outcome.require(!expected || delivered.is_some(), Promise::AsModel, || {
-        format!("datagram {which} is whole and was not delivered: {:?}", models[which])
+        format!(
+            "datagram {which} is whole and was not delivered: {:?}",
+            models[which]
+        )
     });
     if let Some(octets) = delivered {
         let right = octets[..] == pattern(which * STRIDE, octets.len())[..];

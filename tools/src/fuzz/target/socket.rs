@@ -396,7 +396,10 @@ impl Run {
             )
             record.pick(3, [(3, 4), (3, 3), (3, 2), (3, 1), (11, 0), (12, 0), (4, 0)])
         } else {
-            record.pick(3, [(2, 0), (1, 4), (1, 0), (3, 0), (4, 1), (1, 1), (100, 0)])
+            record.pick(
+                3,
+                [(2, 0), (1, 4), (1, 0), (3, 0), (4, 1), (1, 1), (100, 0)],
+            )
         };
         let mtu = u32::from(record.half(8)) % 1_600;
         let message = icmp(&ip, kind, code, mtu.to_be_bytes(), &self.left[..keep]);
@@ -479,7 +482,9 @@ fn seq_of(record: &Record, status: &Status, octets: usize) -> u32 {
         11 => edge.wrapping_sub(octets as u32).wrapping_add_signed(record.nudge(7)),
         12 => status.irs.wrapping_add_signed(record.nudge(7)),
         13 => record.word(9),
-        14 => nxt.wrapping_add(1 << 31).wrapping_add_signed(record.nudge(7)),
+        14 => nxt
+            .wrapping_add(1 << 31)
+            .wrapping_add_signed(record.nudge(7)),
         _ => nxt.wrapping_sub(1),
     }
 }
