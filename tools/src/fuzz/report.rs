@@ -10,7 +10,7 @@ use super::outcome::{Outcome, Violation};
 use super::packets::segment_of;
 use super::record::{Input, RECORD_OCTETS};
 use super::rig::Family;
-use super::script::{Ip, OptionsToTell, Teller};
+use super::script::{Ip, Teller};
 use super::snapshot::Profile;
 use super::target::socket;
 use super::trace::{Act, Trace};
@@ -91,7 +91,7 @@ fn tell(trace: &Trace, violation: &Violation, teller: &mut Teller) -> Option<()>
                 teller.arrives(*now, &segment_of(octets)?);
             }
             Act::Leaves(octets) if at < last_in => {
-                teller.leaves(*now, &segment_of(octets)?, OptionsToTell::Any);
+                teller.leaves(*now, &segment_of(octets)?);
             }
             Act::Leaves(_) => {}
         }

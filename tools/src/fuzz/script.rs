@@ -16,15 +16,6 @@ use crate::drill::ast::{
 };
 use crate::packet::craft::{Segment, flags};
 
-/// Whether the options of a segment that leaves are part of what is expected.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum OptionsToTell {
-    /// Each, in order.
-    Exactly,
-    /// Whatever they are.
-    Any,
-}
-
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Teller {
@@ -176,7 +167,7 @@ impl Teller {
             ack: (segment.flags & flags::ACK != 0).then(|| self.our_number(segment.ack)),
             window: Some(segment.window),
             urgent: (segment.urgent != 0).then_some(segment.urgent),
-            options: TcpOptions::List(self.options(segment, Direction::Inbound)),
+            options: TcpOptions::List(self.options(segment)),
             payload: Payload::Pattern,
             checksum: Checksum::Right,
         };
@@ -184,13 +175,13 @@ impl Teller {
         self.packet(Time::Relative(after), Direction::Inbound, told);
     }
 
-    /// A segment left, or has to leave.
-    pub(crate) fn leaves(&mut self, now: Instant, segment: &Segment, options: OptionsToTell) {
+    /// A segment left, or has to leave, with whatever options and window.
+    pub(crate) fn leaves(&mut self, now: Instant, segment: &Segment) {
         if segment.flags & flags::SYN != 0 {
             self.ours = Some(segment.seq);
         }
         let after = self.time(now);
-        let told = self.outbound(segment, options);
+        let told = self.outbound(segment);
         self.packet(Time::Relative(after), Direction::Outbound, told);
     }
 
@@ -216,24 +207,16 @@ impl Teller {
         self.packet(time, Direction::Outbound, told);
     }
 
-    fn outbound(&self, segment: &Segment, options: OptionsToTell) -> Told {
+    fn outbound(&self, segment: &Segment) -> Told {
         Told {
             ports: None,
             flags: TcpFlags(u16::from(segment.flags)),
             seq: self.our_number(segment.seq),
             octets: segment.text.len() as u32,
             ack: (segment.flags & flags::ACK != 0).then(|| self.peer_number(segment.ack)),
-            window: match options {
-                OptionsToTell::Exactly => Some(segment.window),
-                OptionsToTell::Any => None,
-            },
+            window: None,
             urgent: None,
-            options: match options {
-                OptionsToTell::Exactly => {
-                    TcpOptions::List(self.options(segment, Direction::Outbound))
-                }
-                OptionsToTell::Any => TcpOptions::Any,
-            },
+            options: TcpOptions::Any,
             payload: Payload::Pattern,
             checksum: Checksum::Right,
         }
@@ -265,7 +248,7 @@ impl Teller {
         number.wrapping_sub(self.ours.unwrap_or(0))
     }
 
-    fn options(&self, segment: &Segment, direction: Direction) -> Vec<TcpOption> {
+    fn options(&self, segment: &Segment) -> Vec<TcpOption> {
         let mut list = Vec::new();
         let mut rest = segment.options.as_slice();
         while let Some((kind, tail)) = rest.split_first() {
@@ -288,7 +271,7 @@ impl Teller {
                         list.push(TcpOption::Raw(rest.to_vec()));
                         break;
                     }
-                    list.push(self.option(option, direction));
+                    list.push(self.option(option));
                     rest = after;
                 }
             }
@@ -296,7 +279,7 @@ impl Teller {
         list
     }
 
-    fn option(&self, option: &[u8], direction: Direction) -> TcpOption {
+    fn option(&self, option: &[u8]) -> TcpOption {
         let word = |at: usize| {
             let octets = option.get(at..at + 4).unwrap_or(&[0; 4]);
             octets
@@ -312,11 +295,8 @@ impl Teller {
                 echo: word(6),
             },
             [5, _, blocks @ ..] if !blocks.is_empty() && blocks.len() % 8 == 0 => {
-                // What we report are the peer's octets, and the other way round.
-                let number = |number: u32| match direction {
-                    Direction::Outbound => self.peer_number(number),
-                    Direction::Inbound => self.our_number(number),
-                };
+                // What the peer reports are our octets.
+                let number = |number: u32| self.our_number(number);
                 let blocks = (2..option.len()).step_by(8).map(|at| SackBlock {
                     left: number(word(at)),
                     right: number(word(at + 4)),

@@ -168,10 +168,11 @@ fn make(profile: Profile) -> Option<Snapshot> {
     if profile.ours == Place::Anywhere {
         return Some(first);
     }
-    let connection = first
-        .rig
-        .stack
-        .connection_between(first.flow.local, first.flow.remote)?;
+    let stack = &first.rig.stack;
+    let Some(connection) = stack.connection_between(first.flow.local, first.flow.remote) else {
+        // A listener has no numbers yet.
+        return Some(first);
+    };
     let iss = first.rig.stack.status(connection)?.iss;
     // The clock of RFC 6528 §3 ticks every 4 microseconds.
     let ticks = 0_u32.wrapping_sub(BEFORE_WRAP).wrapping_sub(iss);

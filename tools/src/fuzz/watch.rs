@@ -118,7 +118,12 @@ impl Watch {
         self.offers(segment, status);
         let position = status.received_octets;
         let syn = u32::from(has(flags::SYN));
-        let begin = i64::from(segment.seq.wrapping_add(syn).wrapping_sub(status.rcv_nxt) as i32);
+        let begin = if status.state == State::SynSent {
+            // The peer's numbers are not known yet: its SYN brings them.
+            0
+        } else {
+            i64::from(segment.seq.wrapping_add(syn).wrapping_sub(status.rcv_nxt) as i32)
+        };
         let end = begin + segment.text.len() as i64;
         let absolute = |relative: i64| position.saturating_add_signed(relative.max(0));
         self.possible.insert(absolute(begin)..absolute(end));

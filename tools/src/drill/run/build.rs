@@ -101,9 +101,13 @@ pub(super) fn segment(
 ) -> Result<Vec<u8>, CannotBuild> {
     if !flow.peer_is_known {
         flow.peer_is_known = true;
-        // Numbers count from the SYN, whatever its own is.
+        // Numbers count from the SYN, whatever its own is. One that is not 0 is meant as it is, as in
+        // packetdrill: a script may want its numbers to wrap.
         if said.flags.has(TcpFlags::SYN) {
             flow.peer.script = said.seq;
+            if said.seq != 0 {
+                flow.peer.live = said.seq;
+            }
         }
     }
     let text = text(flow, said)?;

@@ -428,3 +428,28 @@ fn the_kernel_passes_the_same_script() {
 fn the_api_passes_the_same_script() {
     play_on(Backend::Api, &format!("{OPEN}{STREAM}"));
 }
+
+#[test]
+fn a_syn_with_a_number_begins_there_on_the_wire() {
+    use super::build::segment;
+    use super::flow::{Flow, Transport};
+    use crate::drill::ast::{Action, Contents};
+
+    for (number, wire) in [(0_u32, 77), (4_294_966_296, 4_294_966_296)] {
+        let mut flow = Flow::new(
+            Transport::Tcp,
+            "192.0.2.1:80".parse().unwrap(),
+            "192.0.2.9:40000".parse().unwrap(),
+            77,
+        );
+        let text = format!("+0 < S {number}:{number}(0) win 1000\n");
+        let Action::Packet(packet) = &script(&text).events[0].action else {
+            panic!("a packet");
+        };
+        let Contents::Tcp(said) = &packet.contents else {
+            panic!("a segment");
+        };
+        let octets = segment(&mut flow, said, packet.ip).unwrap();
+        assert_eq!(octets[24..28], u32::to_be_bytes(wire));
+    }
+}

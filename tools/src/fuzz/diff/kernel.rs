@@ -240,6 +240,7 @@ impl Run<'_> {
             answer,
             iss: self.iss,
             irs: self.irs,
+            state: turn.state,
         })
     }
 

@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use super::record::{Input, RECORD_OCTETS};
 use super::rig::Family;
-use super::script::{Ip, OptionsToTell, Teller};
+use super::script::{Ip, Teller};
 use super::trace::Said;
 use compare::first_difference;
 pub use compare::{Difference, What};
@@ -234,7 +234,7 @@ fn tell(turn: &Turn, teller: &mut Teller) {
         }
     }
     for segment in &turn.out {
-        teller.leaves(turn.at, segment, OptionsToTell::Any);
+        teller.leaves(turn.at, segment);
     }
 }
 

@@ -3,11 +3,11 @@
 //! What a step is depends on where the connection stands, so that it reaches deep states; the kernel is
 //! then given the same steps. Time passes a little with each step, and no timer ever expires.
 
-use sidestep_stack::Duration;
 use sidestep_stack::call::{
     Call, ConnectionId, ConnectionOptions, Listen, ListenerId, Local, OpenConnection, Release,
     Reply, Shutdown, Status,
 };
+use sidestep_stack::{Duration, Event};
 
 use super::step::{Answer, Inbound, Played, Stamp, Step, Turn};
 use crate::fuzz::flow::{Flow, is_stream, stream};
@@ -44,6 +44,8 @@ struct Player {
     intact: bool,
     turns: Vec<Turn>,
     closed: bool,
+    /// Whether the application was told that the connection failed.
+    failed: bool,
 }
 
 /// Plays an input; `None` if the stack broke a promise, which is what the other targets are for.
@@ -87,6 +89,7 @@ impl Player {
             intact: true,
             turns: Vec::new(),
             closed: false,
+            failed: false,
         })
     }
 
@@ -242,6 +245,7 @@ impl Player {
     fn take(&mut self, step: Step) {
         self.rig.pass(&mut self.outcome, PAUSE);
         let at = self.rig.now;
+        let state = self.status().map(|status| status.state);
         let (wire, answer) = match &step {
             Step::Segment(inbound) => {
                 let wire = self.wire(inbound);
@@ -265,7 +269,9 @@ impl Player {
                 out.push(segment.clone());
             }
         }
-        self.rig.events.clear();
+        for event in self.rig.events.drain(..) {
+            self.failed |= matches!(event, Event::Failed { .. });
+        }
         self.turns.push(Turn {
             step,
             at,
@@ -274,6 +280,7 @@ impl Player {
             answer,
             iss: self.iss,
             irs: self.irs,
+            state,
         });
     }
 
@@ -361,7 +368,12 @@ impl Player {
                 self.intact &= is_stream(self.read as u32, &text);
                 self.read += text.len();
                 if text.is_empty() && !received.end_of_stream {
-                    return Answer::Blocks;
+                    // The error was told by an event.
+                    return if self.failed {
+                        Answer::Refused
+                    } else {
+                        Answer::Blocks
+                    };
                 }
                 Answer::Octets(text.len())
             }

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use sidestep_stack::Instant;
+use sidestep_stack::observe::State;
 
 use crate::fuzz::rig::Family;
 use crate::fuzz::trace::Said;
@@ -87,6 +88,8 @@ pub(crate) struct Turn {
     pub(crate) iss: Option<u32>,
     /// What the peer's numbers began with.
     pub(crate) irs: u32,
+    /// Where our stack stood before the step.
+    pub(crate) state: Option<State>,
 }
 
 /// A whole sequence.
