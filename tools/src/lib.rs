@@ -10,8 +10,6 @@ pub mod demo;
 pub mod drill;
 pub mod fuzz;
 pub mod link;
-pub mod fuzz;
-pub mod link;
 pub mod name_server;
 pub mod namespace;
 pub mod octets;

@@ -12,7 +12,6 @@ use sidestep_tools::capture::replay::ReplayError;
 use sidestep_tools::drill::suite::ScriptUnread;
 use sidestep_tools::fuzz::diff::DiffError;
 use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
-use sidestep_tools::fuzz::diff::DiffError;
 use sidestep_tools::namespace::NamespaceError;
 use sidestep_tools::ping::PingFailed;
 use sidestep_tools::sim::BuildError;
@@ -108,8 +107,6 @@ impl Failure {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
             Self::NotUp(_) | Self::Side(_) | Self::Namespace(_) | Self::Comparison(_) => 3,
-            Self::NotUp(_) | Self::Side(_) => 3,
-            Self::NotUp(_) | Self::Namespace(_) | Self::Comparison(_) => 3,
             Self::Usage(_) => 2,
             Self::Gone(_)
             | Self::Network(_)

@@ -2,14 +2,12 @@
 //!
 //! What it finds is written to a directory: the input that breaks a promise, and for TCP a drill script
 //! that fails. `sidestep fuzz diff` is in `fuzz/diff.rs`.
-//! that fails.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use sidestep_tools::fuzz::campaign::{Campaign, Crash};
@@ -35,10 +33,6 @@ Examples:
 /// Feeds inputs that follow from a seed to the stack, from any state, and checks what must hold
 #[derive(Debug, Args)]
 #[command(after_help = HELP, args_conflicts_with_subcommands = true)]
-pub(super) struct Arguments {
-    #[command(subcommand)]
-    command: Option<Command>,
-#[command(after_help = HELP)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -70,10 +64,6 @@ enum Command {
     Diff(diff::Arguments),
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if let Some(Command::Diff(arguments)) = &arguments.command {
-        return diff::run(arguments);
-    }
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(Command::Diff(arguments)) = &arguments.command {
         return diff::run(arguments);
@@ -314,16 +304,6 @@ fn conclude(arguments: &Arguments, ends: &[End]) -> Result<(), Failure> {
         }))?;
     } else {
         let (transitions, clauses, discards) = (all.transitions(), all.clauses(), all.discards());
-        output::line(format_args!(
-            "{executions} executions, {rate} a second; transitions {}/{}, clauses {}/{}, reasons to discard {}/{}; {crashes} crashes",
-            transitions.reached,
-            transitions.all,
-            clauses.reached,
-            clauses.all,
-            discards.reached,
-            discards.all,
-        let (transitions, clauses, discards) =
-            (all.transitions(), all.clauses(), all.discards());
         output::line(format_args!(
             "{executions} executions, {rate} a second; transitions {}/{}, clauses {}/{}, reasons to discard {}/{}; {crashes} crashes",
             transitions.reached,

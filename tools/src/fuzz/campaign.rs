@@ -45,7 +45,6 @@ impl Campaign {
         let own = seed
             .wrapping_mul(31)
             .wrapping_add(u64::from(target.number()));
-        let own = seed.wrapping_mul(31).wrapping_add(u64::from(target.number()));
         Self {
             target,
             generator: Generator::new(own),

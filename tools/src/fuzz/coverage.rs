@@ -98,10 +98,6 @@ impl Tally {
             }
             Observation::TimerFired { timer, .. } => {
                 self.guide(3, u32::from(self.state) << 8 | *timer as u32);
-                let name = timer.bytes().fold(u32::from(self.state), |sum, octet| {
-                    sum.wrapping_mul(31).wrapping_add(u32::from(octet))
-                });
-                self.guide(3, name);
             }
             Observation::CongestionWindowChanged { cwnd_octets, .. } => {
                 self.guide(4, u32::from(self.state) << 8 | cwnd_octets.ilog2());

@@ -9,8 +9,6 @@ use super::rig::{Family, host, them, us};
 use crate::packet::craft::{
     self, Ip, More, Segment, checksum, fill_checksum, icmp, icmp_protocol, mend_ipv4_checksum,
     pattern, protocol, udp,
-    self, Ip, More, checksum, fill_checksum, icmp, icmp_protocol, mend_ipv4_checksum, pattern,
-    protocol, udp,
 };
 
 /// The protocol number of IGMP (RFC 3376 §4).

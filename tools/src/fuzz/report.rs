@@ -14,7 +14,6 @@ use super::script::{Ip, Teller};
 use super::snapshot::Profile;
 use super::target::socket;
 use super::trace::{Act, Trace};
-use super::record::RECORD_OCTETS;
 
 /// Octets in hexadecimal, a record a line.
 pub fn hex(octets: &[u8]) -> String {
@@ -101,7 +100,4 @@ fn tell(trace: &Trace, violation: &Violation, teller: &mut Teller) -> Option<()>
         teller.expects_ack(octets);
     }
     Some(())
-/// The finding as a drill script that fails, if it is about one TCP connection.
-pub fn script(_crash: &Crash) -> Option<String> {
-    None
 }

@@ -149,19 +149,6 @@ impl Rig {
         {
             self.note(|| Act::Call(said));
         }
-        if let Some(said) = self.trace.as_ref().and_then(|_| Said::of(&call)) {
-            self.note(|| Act::Call(said));
-        }
-        if let Call::Send { octets, .. } = &call {
-            self.written_octets += octets.len();
-        }
-        let asked = self.trace.is_some().then(|| call.clone());
-        let reply = self.stack.user_calls(self.now, call);
-        if let (Some(asked), Ok(reply)) = (asked, &reply)
-            && let Some(said) = Said::of(&asked, reply)
-        {
-            self.note(|| Act::Call(said));
-        }
         match &reply {
             Ok(Reply::Received(received)) => {
                 for slice in &received.slices {

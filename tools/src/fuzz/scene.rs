@@ -7,9 +7,6 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use sidestep_stack::call::{Call, Families, Listen, Local, OpenSocket, RawId, Reply, SocketId};
-use sidestep_stack::call::{
-    Call, Families, Listen, Local, OpenSocket, RawId, Reply, SocketId,
-};
 use sidestep_stack::wire::protocol::Protocol;
 
 use super::outcome::Outcome;

@@ -206,7 +206,6 @@ fn build(profile: Profile, wait: Duration) -> Option<Snapshot> {
         .sent
         .iter()
         .filter_map(|seen| seen.tcp()?.stamps());
-    let stamps = pair.ours.sent.iter().filter_map(|seen| seen.tcp()?.stamps());
     if let Some((value, _)) = stamps.last() {
         pair.flow.echo = value;
     }
@@ -386,7 +385,6 @@ impl Pair {
             .ours
             .call(&mut self.outcome, Call::OpenConnection(open))
         {
-        match self.ours.call(&mut self.outcome, Call::OpenConnection(open)) {
             Ok(Reply::Connection { connection, .. }) => self.connection = Some(connection),
             _ => return None,
         }
@@ -404,7 +402,6 @@ impl Pair {
             .peer
             .call(&mut self.outcome, Call::OpenConnection(open))
         {
-        match self.peer.call(&mut self.outcome, Call::OpenConnection(open)) {
             Ok(Reply::Connection { connection, .. }) => self.peer_connection = Some(connection),
             _ => return None,
         }

@@ -6,8 +6,6 @@
 use bytes::Bytes;
 use sidestep_stack::base::Instant;
 use sidestep_stack::call::{Call, Release, Reply, Shutdown};
-use sidestep_stack::base::Instant;
-use sidestep_stack::call::{Call, Release, Reply, Shutdown};
 
 /// What an application said, as far as a script can say it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,14 +17,6 @@ pub enum Said {
     /// OPEN, active.
     Open,
     /// SEND; so many octets were taken.
-    Send(usize),
-    /// RECEIVE; so many octets were there.
-    Receive(usize),
-    /// CLOSE of our direction.
-    ShutdownWrite,
-    /// The end of our reading.
-    ShutdownRead,
-    /// SEND of so many octets.
     Send(usize),
     /// RECEIVE; so many octets were there.
     Receive(usize),
@@ -56,16 +46,6 @@ impl Said {
                 Shutdown::Read => Self::ShutdownRead,
             },
             (Call::Release { how, .. }, _) => match how {
-    /// What `call` says, if it is one of these.
-    pub(crate) fn of(call: &Call) -> Option<Self> {
-        Some(match call {
-            Call::Listen(_) => Self::Listen,
-            Call::Accept(_) => Self::Accept,
-            Call::OpenConnection(_) => Self::Open,
-            Call::Send { octets, .. } => Self::Send(octets.len()),
-            Call::Receive { octets_max, .. } => Self::Receive(*octets_max),
-            Call::Shutdown { direction, .. } => Self::Shutdown(*direction),
-            Call::Release { how, .. } => match how {
                 Release::Abort => Self::Abort,
                 Release::Close | Release::CloseUnread => Self::Close,
             },

@@ -195,7 +195,6 @@ impl Watch {
             .peer_edge
             .is_none_or(|known| is_at_or_after(edge, known))
         {
-        if self.peer_edge.is_none_or(|known| is_at_or_after(edge, known)) {
             self.peer_edge = Some(edge);
         }
     }
@@ -206,16 +205,6 @@ impl Watch {
         let got = after.received_octets;
         let holds = !reads || got >= expected.at_least;
         outcome.require_acknowledged(holds, expected.at_least, got);
-        outcome.require(
-            !reads || got >= expected.at_least,
-            Promise::Acknowledged,
-            || {
-                format!(
-                    "{} octets arrived in order and are acceptable, {got} are acknowledged",
-                    expected.at_least
-                )
-            },
-        );
         outcome.require(got <= expected.at_most, Promise::Acknowledged, || {
             format!(
                 "{got} octets are acknowledged, {} ever arrived",
@@ -275,7 +264,6 @@ impl Watch {
                 "text up to {end}, the peer's window ends at {:?}",
                 self.peer_edge
             )
-            format!("text up to {end}, the peer's window ends at {:?}", self.peer_edge)
         });
     }
 
@@ -318,10 +306,6 @@ pub(crate) fn check_status(status: &Status, outcome: &mut Outcome) {
     );
     let is_open = !matches!(status.state, State::Closed | State::TimeWait);
     let guarded = status.timers.retransmission.is_some() || status.timers.persist.is_some();
-        || format!("RCV.NXT is {received} after IRS, {} octets arrived", status.received_octets),
-    );
-    let is_open = !matches!(status.state, State::Closed | State::TimeWait);
-    let guarded = status.timers.retransmission.is_some() || status.timers.persist.is_some();
     outcome.require(
         !is_open || status.in_flight_octets == 0 || guarded,
         Promise::TimerArmed,
@@ -329,8 +313,6 @@ pub(crate) fn check_status(status: &Status, outcome: &mut Outcome) {
             format!(
                 "{:?} with {} octets in flight, timers {:?}",
                 status.state, status.in_flight_octets, status.timers
-                "{:?} with {} octets in flight, timers {timers:?}",
-                status.state, status.in_flight_octets
             )
         },
     );

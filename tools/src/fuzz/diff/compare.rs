@@ -202,10 +202,14 @@ fn differs(
     let reads = matches!(our.step, Step::Call(Said::Receive(_)));
     match (ours.ack, theirs.ack) {
         (Some(our), Some(their)) if our != their => return Some(What::AckNumber),
-        // An ACK of new text may wait on one side (RFC 9293 §3.8.6.3), and a read may open the window by
+        // An ACK of new text may wait on one side (RFC 9293 §3.8.6.3), which then owes it; and a read may open the window by
         // more on one side than on the other (§3.8.6.2.2).
-        (Some(our), None) if our <= acked[0] && !reads => return Some(What::AckPresence),
-        (None, Some(their)) if their <= acked[1] && !reads => return Some(What::AckPresence),
+        (Some(our), None) if our <= acked[0].min(acked[1]) && !reads => {
+            return Some(What::AckPresence);
+        }
+        (None, Some(their)) if their <= acked[0].min(acked[1]) && !reads => {
+            return Some(What::AckPresence);
+        }
         (Some(_), Some(_)) if ours.sack != theirs.sack => return Some(What::Sack),
         (Some(_), Some(_)) if ours.stamps != theirs.stamps => return Some(What::Timestamps),
         _ => {}

@@ -229,6 +229,8 @@ impl Run<'_> {
                 self.kernel.transmit(wire.packet())?;
                 (Some(wire), Answer::None)
             }
+            // What our application did not do, theirs does not either.
+            Step::Call(_) if turn.answer == Answer::None => (None, Answer::None),
             Step::Call(said) => (None, self.call(*said)?),
         };
         let out = self.out()?;

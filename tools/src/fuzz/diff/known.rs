@@ -38,8 +38,14 @@ known! {
     TimestampsMissing = "timestamps-missing";
     /// Something that is neither the right ACK nor the SYN again, in SYN-RECEIVED behind a listener.
     HalfOpen = "half-open";
-    /// A duplicate that reaches back before the stream began.
-    DuplicateBeforeStream = "duplicate-before-stream";
+    /// Which duplicates are reported by D-SACK.
+    DuplicateReports = "duplicate-reports";
+    /// A segment without ACK, RST and SYN.
+    NoAck = "no-ack";
+    /// Text or a FIN behind the peer's FIN.
+    BehindFin = "behind-fin";
+    /// The options of a SYN-ACK when two SYNs cross.
+    CrossingSyn = "crossing-syn";
     /// An acknowledgment of what was never sent.
     AckOfUnsent = "ack-of-unsent";
     /// A call that the kernel refuses or holds back before the connection is open, and we take.
@@ -53,8 +59,8 @@ pub(super) fn explain(
     what: What,
     ours: &Played,
     step: usize,
-    _our: &Summary,
-    _their: &Summary,
+    our: &Summary,
+    their: &Summary,
 ) -> Option<Known> {
     // What one side took and the other did not shows at any later step.
     let so_far = ours.turns.get(..=step).unwrap_or_default();
@@ -70,8 +76,18 @@ pub(super) fn explain(
         Step::Call(_) => None,
     };
     match (what, segment) {
-        (What::Sack, Some(segment)) if segment.seq.wrapping_sub(1) >= 1 << 31 => {
-            Some(Known::DuplicateBeforeStream)
+        (What::Sack, _) if only_duplicates_differ(our, their) => Some(Known::DuplicateReports),
+        (What::Syn, _) if turn.state == Some(State::SynSent) => Some(Known::CrossingSyn),
+        (What::AckPresence, Some(segment))
+            if segment.flags & (flags::ACK | flags::RST | flags::SYN) == 0 =>
+        {
+            Some(Known::NoAck)
+        }
+        (What::AckPresence, Some(segment))
+            if has_seen_fin(turn.state)
+                && (segment.octets > 0 || segment.flags & flags::FIN != 0) =>
+        {
+            Some(Known::BehindFin)
         }
         (What::AckPresence, Some(segment)) if acks_unsent(segment, so_far) => {
             Some(Known::AckOfUnsent)
@@ -86,6 +102,24 @@ pub(super) fn explain(
 
 fn is_opening(state: State) -> bool {
     matches!(state, State::SynSent | State::SynReceived)
+}
+
+const fn has_seen_fin(state: Option<State>) -> bool {
+    matches!(
+        state,
+        Some(State::CloseWait | State::LastAck | State::Closing | State::TimeWait)
+    )
+}
+
+/// Blocks that only one side reports are all of octets that it reports otherwise too.
+fn only_duplicates_differ(our: &Summary, their: &Summary) -> bool {
+    let ack = our.ack.unwrap_or(0);
+    let all = || our.sack.iter().chain(&their.sack);
+    our.sack.symmetric_difference(&their.sack).all(|block| {
+        let (left, right) = *block;
+        right.wrapping_sub(ack) as i32 <= 0
+            || all().any(|other| other != block && other.0 <= left && right <= other.1)
+    })
 }
 
 fn lacks_timestamps(turns: &[Turn]) -> bool {

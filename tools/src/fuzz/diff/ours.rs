@@ -7,6 +7,7 @@ use sidestep_stack::call::{
     Call, ConnectionId, ConnectionOptions, Listen, ListenerId, Local, OpenConnection, Release,
     Reply, Shutdown, Status,
 };
+use sidestep_stack::observe::State;
 use sidestep_stack::{Duration, Event};
 
 use super::step::{Answer, Inbound, Played, Stamp, Step, Turn};
@@ -186,7 +187,7 @@ impl Player {
         let status = self.status();
         let iss = self.iss.unwrap_or(0);
         let (rcv_nxt, una, nxt) = match &status {
-            Some(status) if self.iss.is_some() => (
+            Some(status) if self.iss.is_some() && status.state != State::SynSent => (
                 status.rcv_nxt.wrapping_sub(self.irs),
                 status.snd_una.wrapping_sub(iss),
                 status.snd_nxt.wrapping_sub(iss),
@@ -215,6 +216,10 @@ impl Player {
             14 => rcv_nxt.wrapping_add(1),
             _ => 0,
         };
+        if kind & flags::SYN != 0 && status.as_ref().is_none_or(|it| it.state == State::SynSent) {
+            // The peer's numbers begin here, and nowhere else.
+            segment.seq = 0;
+        }
         segment.ack = match record.byte(3) % 16 {
             0..=9 => nxt,
             10 | 11 => una,

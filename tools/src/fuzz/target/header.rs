@@ -86,7 +86,6 @@ fn look(octets: &[u8], outcome: &mut Outcome) {
                     "options refused, but they are right: {:02x?}",
                     slice.options()
                 )
-                format!("options refused, but they are right: {:02x?}", slice.options())
             });
         }
         (Err(_), Err(_)) => return,
@@ -163,10 +162,6 @@ fn options_alike(header: &TcpHeader, area: &[u8], outcome: &mut Outcome) {
         found.iter().fold(0, |sum: u32, (kind, _)| {
             sum.wrapping_mul(31) + u32::from(*kind)
         }) % 256,
-        found
-            .iter()
-            .fold(0, |sum: u32, (kind, _)| sum.wrapping_mul(31) + u32::from(*kind))
-            % 256,
     );
     outcome.require(alike, Promise::AsModel, || {
         format!("{options:?} of {area:02x?}")

@@ -17,7 +17,6 @@ pub(crate) fn run_v4(input: Input<'_>, outcome: &mut Outcome) {
     run(input, outcome, Family::V4, |record| {
         template(record, Family::V4)
     });
-    run(input, outcome, Family::V4, |record| template(record, Family::V4));
 }
 
 /// F2.

@@ -250,7 +250,6 @@ impl World {
                 to,
                 packet,
             ),
-            15 => self.put(at + Duration::from_secs(u64::from(record.byte(2)) / 8), to, packet),
             _ => self.put(at, to, packet),
         }
     }
@@ -265,7 +264,6 @@ impl World {
         outcome
             .reached
             .guide(30, (self.packets as u32).checked_ilog2().unwrap_or(0));
-        outcome.reached.guide(30, (self.packets as u32).checked_ilog2().unwrap_or(0));
         // Faults may end a connection, but then both sides hear of it.
         if near.failed || far.failed {
             return;
@@ -276,7 +274,6 @@ impl World {
                     "{what} has read {} of {} octets and waits",
                     end.read, peer.to_write
                 )
-                format!("{what} has read {} of {} octets and waits", end.read, peer.to_write)
             });
             outcome.require(end.read == peer.to_write, Promise::Delivered, || {
                 format!("{what} has read {} of {} octets", end.read, peer.to_write)

@@ -35,8 +35,6 @@ pub(crate) fn run(input: Input<'_>, outcome: &mut Outcome) {
                 naive[start..end].fill(true);
                 let refused =
                     count_runs(&naive) > count_runs(&before) && count_runs(&before) >= ranges_max;
-                let refused = count_runs(&naive) > count_runs(&before)
-                    && count_runs(&before) >= ranges_max;
                 match ranges.insert(range, ranges_max) {
                     Ok(new) => check(outcome, "insert", !refused && new == expected),
                     Err(_) => {
@@ -53,7 +51,6 @@ pub(crate) fn run(input: Input<'_>, outcome: &mut Outcome) {
                     "remove_below",
                     ranges.remove_below(base + end as u64) == gone,
                 );
-                check(outcome, "remove_below", ranges.remove_below(base + end as u64) == gone);
             }
             5 => {
                 naive[start..].fill(false);
@@ -63,7 +60,6 @@ pub(crate) fn run(input: Input<'_>, outcome: &mut Outcome) {
                     "remove_from",
                     ranges.remove_from(base + start as u64) == gone,
                 );
-                check(outcome, "remove_from", ranges.remove_from(base + start as u64) == gone);
             }
             6 => {
                 ranges.clear();
@@ -77,7 +73,6 @@ pub(crate) fn run(input: Input<'_>, outcome: &mut Outcome) {
             20,
             (ranges.len() as u32) << 3 | u32::from(record.byte(0) % 8),
         );
-        outcome.reached.guide(20, (ranges.len() as u32) << 3 | u32::from(record.byte(0) % 8));
         if outcome.is_broken() {
             return;
         }
@@ -126,25 +121,6 @@ fn compare(
         "contains",
         ranges.contains(span.start) == naive[within.start],
     );
-    check(outcome, "is_empty", ranges.is_empty() == (count(naive) == 0));
-    let span = base + within.start as u64..base + within.end as u64;
-    let inside = count(&naive[within.clone()]);
-    check(
-        outcome,
-        "octets_within",
-        ranges.octets_within(span.clone()) == inside,
-    );
-    let all = inside == within.len() as u64;
-    check(
-        outcome,
-        "contains_all",
-        ranges.contains_all(span.clone()) == all,
-    );
-    check(
-        outcome,
-        "contains",
-        ranges.contains(span.start) == naive[within.start],
-    );
     let missing: u64 = ranges.gaps(span).map(|gap| gap.end - gap.start).sum();
     check(outcome, "gaps", missing == within.len() as u64 - inside);
 }
@@ -153,7 +129,6 @@ fn check(outcome: &mut Outcome, what: &str, holds: bool) {
     outcome.require(holds, Promise::AsModel, || {
         format!("{what} differs from the naive set")
     });
-    outcome.require(holds, Promise::AsModel, || format!("{what} differs from the naive set"));
 }
 
 fn count(naive: &[bool]) -> u64 {

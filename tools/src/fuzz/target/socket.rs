@@ -18,7 +18,6 @@ use crate::fuzz::snapshot::{Profile, Snapshot};
 use crate::fuzz::trace::Trace;
 use crate::fuzz::watch::{Reads, Watch, check_status};
 use crate::packet::craft::{Ip, Segment, flags, icmp, icmp_protocol, option};
-use crate::packet::craft::{Segment, flags, Ip, icmp, icmp_protocol, option};
 
 /// Text that one input may write.
 const WRITTEN_OCTETS_MAX: usize = 200_000;
@@ -161,7 +160,6 @@ impl Run {
             4,
             [60_000, 65_535, 0, 1, 1_000, 100, 8_000, record.half(12)],
         );
-        segment.window = record.pick(4, [60_000, 65_535, 0, 1, 1_000, 100, 8_000, record.half(12)]);
         let octets = text_octets(record);
         if let Some(status) = &status {
             segment.seq = seq_of(record, status, octets);
@@ -190,7 +188,6 @@ impl Run {
             .wrapping_add(syn)
             .wrapping_sub(irs)
             .wrapping_sub(1);
-        let from = segment.seq.wrapping_add(syn).wrapping_sub(irs).wrapping_sub(1);
         segment.text = stream(from, octets);
         self.arrives(&segment, outcome);
     }
@@ -394,12 +391,6 @@ impl Run {
                 3,
                 [(2, 0), (1, 4), (1, 0), (3, 0), (4, 1), (1, 1), (100, 0)],
             )
-            record.pick(3, [(3, 4), (3, 3), (3, 2), (3, 1), (11, 0), (12, 0), (4, 0)])
-        } else {
-            record.pick(
-                3,
-                [(2, 0), (1, 4), (1, 0), (3, 0), (4, 1), (1, 1), (100, 0)],
-            )
         };
         let mtu = u32::from(record.half(8)) % 1_600;
         let message = icmp(&ip, kind, code, mtu.to_be_bytes(), &self.left[..keep]);
@@ -479,12 +470,6 @@ fn seq_of(record: &Record, status: &Status, octets: usize) -> u32 {
         14 => nxt
             .wrapping_add(1 << 31)
             .wrapping_add_signed(record.nudge(7)),
-        11 => edge.wrapping_sub(octets as u32).wrapping_add_signed(record.nudge(7)),
-        12 => status.irs.wrapping_add_signed(record.nudge(7)),
-        13 => record.word(9),
-        14 => nxt
-            .wrapping_add(1 << 31)
-            .wrapping_add_signed(record.nudge(7)),
         _ => nxt.wrapping_sub(1),
     }
 }
@@ -501,7 +486,6 @@ fn ack_of(record: &Record, status: &Status) -> u32 {
         12 => una
             .wrapping_sub(status.snd_max_wnd)
             .wrapping_add_signed(record.nudge(7)),
-        12 => una.wrapping_sub(status.snd_max_wnd).wrapping_add_signed(record.nudge(7)),
         13 => record.word(9),
         14 => una.wrapping_add((u32::from(status.snd_mss)).min(in_flight)),
         _ => nxt.wrapping_add(1),
@@ -514,7 +498,6 @@ fn block(record: &Record, at: usize, status: &Status, in_flight: u32) -> (u32, u
         u32::from(record.half(8 + at)),
         u32::from(record.half(10 + at)),
     );
-    let (a, b) = (u32::from(record.half(8 + at)), u32::from(record.half(10 + at)));
     let (a, b) = (a % (in_flight + 1), b % (in_flight + 1));
     let (left, right) = (a.min(b), a.max(b));
     match record.byte(14) % 8 {
@@ -533,7 +516,6 @@ fn syn_options(how: u8, record: &Record, clock: Option<u32>) -> Vec<u8> {
         options.extend(option::mss(
             record.pick(14, [1_460, 536, 0, 1, 64, 65_535, 88, 9_000]),
         ));
-        options.extend(option::mss(record.pick(14, [1_460, 536, 0, 1, 64, 65_535, 88, 9_000])));
     }
     if how & 2 == 0 {
         options.extend(option::SACK_PERMITTED);
@@ -548,7 +530,6 @@ fn syn_options(how: u8, record: &Record, clock: Option<u32>) -> Vec<u8> {
         options.extend(option::window_scale(
             record.pick(15, [7, 0, 14, 15, 255, 1]),
         ));
-        options.extend(option::window_scale(record.pick(15, [7, 0, 14, 15, 255, 1])));
     }
     options
 }
