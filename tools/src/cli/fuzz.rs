@@ -168,7 +168,7 @@ fn campaign(
             break;
         }
         campaign.step();
-        if campaign.executions() % 128 == 0 {
+        if campaign.executions().is_multiple_of(128) {
             bar.set_message(format!(
                 "{} executions, {} kept, {} crashes",
                 campaign.executions(),

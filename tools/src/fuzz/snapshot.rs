@@ -201,12 +201,13 @@ fn build(profile: Profile, wait: Duration) -> Option<Snapshot> {
     if pair.outcome.is_broken() {
         return None;
     }
-    let stamps = pair
+    let newest = pair
         .ours
         .sent
         .iter()
-        .filter_map(|seen| seen.tcp()?.stamps());
-    if let Some((value, _)) = stamps.last() {
+        .rev()
+        .find_map(|seen| seen.tcp()?.stamps());
+    if let Some((value, _)) = newest {
         pair.flow.echo = value;
     }
     let trace = pair.ours.trace.take().unwrap_or_default();
@@ -278,7 +279,7 @@ impl Pair {
             SynReceived => {
                 self.listen()?;
                 self.peer_opens()?;
-                self.to_us(|_| true);
+                self.carry_to_us(|_| true);
             }
             SynSent => {
                 self.opens()?;
@@ -289,7 +290,7 @@ impl Pair {
                 self.opens()?;
                 self.ours.forget();
                 self.peer_opens()?;
-                self.to_us(|_| true);
+                self.carry_to_us(|_| true);
             }
             Dialled => {
                 self.peer_listens()?;
@@ -304,8 +305,8 @@ impl Pair {
             Recovering => {
                 self.established()?;
                 self.writes(SOME_OCTETS)?;
-                self.to_peer(|at| at != 0);
-                self.to_us(|_| true);
+                self.carry_to_peer(|at| at != 0);
+                self.carry_to_us(|_| true);
             }
             ZeroWindow => {
                 self.established()?;
@@ -315,7 +316,7 @@ impl Pair {
             OutOfOrder => {
                 self.established()?;
                 self.peer_writes()?;
-                self.to_us(|at| at != 0);
+                self.carry_to_us(|at| at != 0);
             }
             FinWait1 => {
                 self.established()?;
@@ -329,19 +330,19 @@ impl Pair {
             CloseWait => {
                 self.established()?;
                 self.peer_shuts_down()?;
-                self.to_us(|_| true);
+                self.carry_to_us(|_| true);
             }
             Closing => {
                 self.established()?;
                 self.shuts_down()?;
                 self.ours.forget();
                 self.peer_shuts_down()?;
-                self.to_us(|_| true);
+                self.carry_to_us(|_| true);
             }
             LastAck => {
                 self.established()?;
                 self.peer_shuts_down()?;
-                self.to_us(|_| true);
+                self.carry_to_us(|_| true);
                 self.shuts_down()?;
             }
             TimeWait => {
@@ -459,13 +460,13 @@ impl Pair {
             if self.ours.sent.is_empty() && self.peer.sent.is_empty() {
                 return;
             }
-            self.to_peer(|_| true);
-            self.to_us(|_| true);
+            self.carry_to_peer(|_| true);
+            self.carry_to_us(|_| true);
         }
     }
 
     /// Delivers those packets of the peer whose place `wanted` likes; the others are lost.
-    fn to_us(&mut self, wanted: impl Fn(usize) -> bool) {
+    fn carry_to_us(&mut self, wanted: impl Fn(usize) -> bool) {
         for (at, seen) in std::mem::take(&mut self.peer.sent).into_iter().enumerate() {
             if let Some(segment) = self.shifted_to_us(seen)
                 && wanted(at)
@@ -475,7 +476,7 @@ impl Pair {
         }
     }
 
-    fn to_peer(&mut self, wanted: impl Fn(usize) -> bool) {
+    fn carry_to_peer(&mut self, wanted: impl Fn(usize) -> bool) {
         for (at, seen) in std::mem::take(&mut self.ours.sent).into_iter().enumerate() {
             let Some(segment) = seen.tcp() else {
                 continue;

@@ -61,7 +61,7 @@ fn a_checksum_that_was_wrong_on_the_wire_stays_wrong() {
     let wrong = packet.clone();
     assert_eq!(
         on_the_wire(packet.clone(), Checksum::Present, None),
-        [wrong.clone()]
+        std::slice::from_ref(&wrong)
     );
     let finished = on_the_wire(packet, Checksum::Offloaded, None);
     assert_ne!(finished, [wrong]);

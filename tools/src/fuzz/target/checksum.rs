@@ -86,7 +86,8 @@ fn updates(message: &mut Vec<u8>, head: &crate::fuzz::record::Record, outcome: &
     message[at..at + 2].copy_from_slice(&new.to_be_bytes());
     let after = checksum(&[message]);
     // The two zeros of ones' complement are one number (RFC 1624 §3).
-    let same = |sum: u16| sum == after || (sum % 0xffff == 0 && after % 0xffff == 0);
+    let same =
+        |sum: u16| sum == after || (sum.is_multiple_of(0xffff) && after.is_multiple_of(0xffff));
     outcome.require(same(updated) && same(by_octets), Promise::AsModel, || {
         format!("{old:04x} became {new:04x}: {updated:04x}, {by_octets:04x}, but {after:04x}")
     });

@@ -54,8 +54,10 @@ pub(crate) fn run(input: Input<'_>, outcome: &mut Outcome) {
     let mut fork: Option<(Rig, Names, Outcome)> = None;
     for (at, record) in input.records().enumerate() {
         if at == fork_at {
-            let mut twin = Outcome::default();
-            twin.digest = outcome.digest;
+            let twin = Outcome {
+                digest: outcome.digest,
+                ..Outcome::default()
+            };
             fork = Some((rig.clone(), names.clone(), twin));
         }
         step(&record, &mut rig, &mut names, outcome);
