@@ -69,8 +69,13 @@ enum Command {
 const SWEEP_HELP: &str = "\
 Each seed is a world of its own kind: loss to 30 %, duplication, reordering, corruption, small and large
 MTUs and buffers, routers and switches, pauses, half closes, aborts, numbers that wrap. A seed is the
-whole input, so a range can be split over machines in any way. A failing seed fails again:
-  sidestep sim sweep --seeds N..N+1   # shows its plan and the last packets";
+whole input, so a range can be split over machines in any way. A failing seed fails again,
+and alone it shows its plan and the last packets.
+
+Examples:
+  sidestep sim sweep --seeds 0..20000
+  sidestep sim sweep --seeds 7..8
+  sidestep sim sweep --seeds 5000..10000 --json";
 
 /// Runs many seeds, each a world of its own kind: does every octet arrive, and every run end?
 #[derive(Debug, Args)]

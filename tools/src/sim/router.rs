@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::{Bytes, BytesMut};
+use sidestep_stack::base::{Duration, Instant};
 use sidestep_stack::wire::checksum::Sum;
 use sidestep_stack::wire::icmpv4::{self, Icmpv4Message};
 use sidestep_stack::wire::icmpv6::{self, Icmpv6Message};
@@ -303,25 +304,36 @@ fn covers(prefix: IpAddr, bits: u8, address: IpAddr) -> bool {
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct Switch {
-    /// Where an address was last heard from.
-    heard: BTreeMap<IpAddr, Port>,
+    /// Where an address was last heard from, and when.
+    heard: BTreeMap<IpAddr, (Port, Instant)>,
 }
 
 /// So many addresses are remembered; what is sent to others goes everywhere.
 const HEARD_MAX: usize = 4_096;
 
+/// An address that was not heard for so long may be anywhere (IEEE 802.1Q §8.8.3). A packet whose
+/// source was damaged on its way teaches a switch something wrong, and only this ends it.
+const AGEING: Duration = Duration::from_secs(300);
+
 impl Switch {
     /// A packet arrives at one of so many ports.
-    pub(super) fn packet_arrives(&mut self, from: Port, ports: usize, packet: &Bytes) -> Sent {
+    pub(super) fn packet_arrives(
+        &mut self,
+        now: Instant,
+        from: Port,
+        ports: usize,
+        packet: &Bytes,
+    ) -> Sent {
         let Some(header) = Head::of(packet) else {
             return Sent::new();
         };
         if self.heard.len() < HEARD_MAX || self.heard.contains_key(&header.source) {
-            self.heard.insert(header.source, from);
+            self.heard.insert(header.source, (from, now));
         }
-        match self.heard.get(&header.destination) {
-            Some(port) if *port == from => Sent::new(),
-            Some(port) => vec![(*port, packet.clone())],
+        let heard = self.heard.get(&header.destination);
+        match heard.filter(|(_, at)| now.since(*at) < AGEING) {
+            Some((port, _)) if *port == from => Sent::new(),
+            Some((port, _)) => vec![(*port, packet.clone())],
             None => (0..ports)
                 .filter(|port| *port != from)
                 .map(|port| (port, packet.clone()))

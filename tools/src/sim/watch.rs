@@ -6,6 +6,8 @@
 //! The allowances, each with its reason:
 //! - flight may pass the furthest edge that the peer ever offered by two octets: a window probe (RFC
 //!   9293 §3.8.6.1) and a FIN, which needs no window;
+//! - a right edge may go back by less than one unit of the window's scale, for the window of a SYN has
+//!   none and those after it have (RFC 7323 §2.4, appendix F);
 //! - new text may pass cwnd by the same two octets, and by what is [`CWND_ALLOWANCE_SEGMENTS`];
 //! - queues may pass the cap by what each connection may always hold: see [`HELD_OCTETS_ALWAYS`].
 
@@ -259,9 +261,15 @@ fn check_segment(said: &mut Said, segment: &Segment) -> Result<(), Violation> {
             said.ack.unwrap_or(segment.ack),
             segment.ack,
         )?;
-        no_retreat("the window's right edge", said.edge.unwrap_or(edge), edge)?;
+        let unit = (1_u32 << shift) - 1;
+        let before = said.edge.unwrap_or(edge);
+        no_retreat("the window's right edge", before, edge.wrapping_add(unit))?;
         said.ack = Some(segment.ack);
-        said.edge = Some(edge);
+        said.edge = Some(if is_before(edge, before) {
+            before
+        } else {
+            edge
+        });
     }
     Ok(())
 }
@@ -334,7 +342,9 @@ fn check_flight(
         });
     }
     // cwnd limits what is sent, not what is in flight: it may have shrunk since.
-    let sent_new = before.is_some_and(|it| it.nxt != status.snd_nxt);
+    // A FIN alone takes no room in the network that counts.
+    let sent_new =
+        before.is_some_and(|it| status.snd_nxt.wrapping_sub(it.nxt) > WINDOW_ALLOWANCE_OCTETS);
     let allowance = WINDOW_ALLOWANCE_OCTETS + CWND_ALLOWANCE_SEGMENTS * u32::from(status.snd_mss);
     if sent_new && status.pipe_octets > status.cwnd_octets.saturating_add(allowance) {
         return Err(Violation::BeyondCwnd {

@@ -627,7 +627,7 @@ impl World {
                 return;
             }
             Some(Node::Router(router)) => router.packet_arrives(&packet),
-            Some(Node::Switch(switch)) => switch.packet_arrives(port, ports, &packet),
+            Some(Node::Switch(switch)) => switch.packet_arrives(self.now, port, ports, &packet),
             None => return,
         };
         self.send(number, sent);

@@ -110,16 +110,34 @@ fn rfc1812_5_2_2_a_damaged_header_is_dropped() {
 
 #[test]
 fn a_switch_sends_everywhere_until_it_has_heard_of_the_destination() {
+    const NOW: Instant = Instant::from_secs(7);
     let mut switch = Switch::default();
     let there = packet_v4(HERE, THERE, 64);
     let back = packet_v4(THERE, HERE, 64);
     let ports = |sent: Sent| sent.into_iter().map(|(port, _)| port).collect::<Vec<_>>();
-    assert_eq!(ports(switch.packet_arrives(1, 4, &there)), [0, 2, 3]);
-    assert_eq!(ports(switch.packet_arrives(3, 4, &back)), [1]);
-    assert_eq!(ports(switch.packet_arrives(1, 4, &there)), [3]);
+    assert_eq!(ports(switch.packet_arrives(NOW, 1, 4, &there)), [0, 2, 3]);
+    assert_eq!(ports(switch.packet_arrives(NOW, 3, 4, &back)), [1]);
+    assert_eq!(ports(switch.packet_arrives(NOW, 1, 4, &there)), [3]);
     // A host that moved is heard from at its new place.
-    assert_eq!(ports(switch.packet_arrives(2, 4, &back)), [1]);
-    assert_eq!(ports(switch.packet_arrives(1, 4, &there)), [2]);
+    assert_eq!(ports(switch.packet_arrives(NOW, 2, 4, &back)), [1]);
+    assert_eq!(ports(switch.packet_arrives(NOW, 1, 4, &there)), [2]);
     // What comes from where it would go is not sent back.
-    assert_eq!(ports(switch.packet_arrives(2, 4, &there)), [] as [Port; 0]);
+    assert_eq!(
+        ports(switch.packet_arrives(NOW, 2, 4, &there)),
+        [] as [Port; 0]
+    );
+}
+
+#[test]
+fn a_switch_forgets_where_an_address_was_heard_after_five_minutes() {
+    const NOW: Instant = Instant::from_secs(7);
+    let mut switch = Switch::default();
+    let back = packet_v4(THERE, HERE, 64);
+    let there = packet_v4(HERE, THERE, 64);
+    switch.packet_arrives(NOW, 1, 4, &back);
+    let ports = |sent: Sent| sent.into_iter().map(|(port, _)| port).collect::<Vec<_>>();
+    let almost = NOW + Duration::from_millis(299_999);
+    assert_eq!(ports(switch.packet_arrives(almost, 2, 4, &there)), [1]);
+    let after = NOW + AGEING;
+    assert_eq!(ports(switch.packet_arrives(after, 2, 4, &there)), [0, 1, 3]);
 }

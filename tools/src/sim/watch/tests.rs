@@ -89,11 +89,14 @@ fn flight_ends_at_the_furthest_edge_and_pipe_at_cwnd_with_the_stated_allowances(
     let mut before = check_connection(&status, None).unwrap();
     let allowance = 2 + 2 * u32::from(status.snd_mss);
     status.cwnd_octets = status.pipe_octets - allowance;
-    before.nxt = before.nxt.wrapping_sub(1);
+    before.nxt = status.snd_nxt.wrapping_sub(3);
     check_connection(&status, Some(&before)).unwrap();
     status.cwnd_octets -= 1;
     let found = violation(&status, Some(&before));
     assert!(matches!(found, Violation::BeyondCwnd { .. }), "{found}");
+    // A probe and a FIN count for nothing.
+    before.nxt = status.snd_nxt.wrapping_sub(2);
+    check_connection(&status, Some(&before)).unwrap();
     // Nothing new was sent: cwnd shrank, and what is in flight stays there.
     before.nxt = status.snd_nxt;
     check_connection(&status, Some(&before)).unwrap();
