@@ -1,6 +1,6 @@
 //! What happened to a stack under test, in its order: packets both ways and calls.
 //!
-//! [`Rig`](super::rig::Rig) writes it when a script is wanted, `script` prints it. It interprets
+//! A `Rig` writes it when a script is wanted, `script` prints it. It interprets
 //! nothing.
 
 use bytes::Bytes;

@@ -165,7 +165,9 @@ impl Watch {
             status.state,
             State::Established | State::FinWait1 | State::FinWait2
         );
-        let options_fit = segment.option_kinds().iter().all(|(kind, _)| *kind == 8);
+        // One with an option of an impossible length is thrown away whole (MUST-7).
+        let options_fit = segment.options_are_whole()
+            && segment.option_kinds().iter().all(|(kind, _)| *kind == 8);
         bits == flags::ACK
             && acked <= in_flight
             && stamps_fit

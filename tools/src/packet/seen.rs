@@ -508,6 +508,20 @@ impl Segment {
         self.flags & wanted == wanted
     }
 
+    /// True if every option ends where its length says, and within the header (MUST-7).
+    pub fn options_are_whole(&self) -> bool {
+        let mut rest = self.options.as_slice();
+        while let [kind, tail @ ..] = rest {
+            rest = match (kind, tail.first().map(|length| usize::from(*length))) {
+                (0, _) => return true,
+                (1, _) => tail,
+                (_, Some(length)) if (2..=rest.len()).contains(&length) => &rest[length..],
+                (_, _) => return false,
+            };
+        }
+        true
+    }
+
     fn walk(&self) -> Vec<Vec<u8>> {
         let mut options = Vec::new();
         let mut rest = self.options.as_slice();

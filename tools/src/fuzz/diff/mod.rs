@@ -3,7 +3,7 @@
 //! Random sequences are played to our stack in virtual time and to the kernel behind a TUN in a network
 //! namespace of their own, and after each step what came out is compared: reply class, relative numbers,
 //! options, delivered octets. Differences that the RFCs allow are named in a short list
-//! ([`known`](self::known)); any other one is shrunk and told as a drill script.
+//! ([`known`]); any other one is shrunk and told as a drill script.
 
 mod compare;
 mod kernel;
