@@ -158,8 +158,9 @@ fn needs_zone(ip: IpAddr) -> bool {
     }
 }
 
-/// How much of everything there is, and how often things happened.
+/// How much of everything there is, and how often things happened. There will be more of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct NetCounters {
     /// What the stack counts: packets, discards by reason, connections in any state.
     pub stack: Counters,

@@ -83,7 +83,7 @@ pub(super) fn explain(
         {
             Some(Known::NoAck)
         }
-        (What::AckPresence, Some(segment))
+        (What::AckPresence | What::Reset, Some(segment))
             if has_seen_fin(turn.state)
                 && (segment.octets > 0 || segment.flags & flags::FIN != 0) =>
         {
