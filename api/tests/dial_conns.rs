@@ -169,7 +169,10 @@ fn events_of_one_connection_are_not_told_to_another() {
         }
     }
     assert_eq!(octets, 6);
-    assert_eq!(events.try_next().map(|event| event.kind), None);
+    // What its acknowledgment brought may follow, but no text of the other.
+    let more = std::iter::from_fn(|| events.try_next())
+        .any(|event| matches!(event.kind, ConnEventKind::SegmentSent { seg_len: 1.., .. }));
+    assert!(!more);
 }
 
 #[test]
