@@ -221,7 +221,7 @@ fn events_end_with_the_connection_and_with_the_network() {
             ConnEventKind::StateChanged {
                 to: State::Closed,
                 ..
-            }
+            } | ConnEventKind::SegmentSent { seg_len: 0, .. }
         ),
         "{last:?}"
     );
