@@ -3,9 +3,8 @@
 //! Fuzzers and simulations of the formulas step through it; the connection does not use it. It is no
 //! part of the stable interface.
 
-use super::congestion::{Congestion, CongestionControl, Expiry, Handshake, Utilisation};
+use super::congestion::{Acked, Congestion, CongestionControl, Expiry, Handshake, Utilisation};
 use super::recovery::rtt::RttEstimator;
-use super::sample::AckSample;
 use crate::base::{Duration, Instant, SeqNumber};
 use crate::call::CongestionAlgorithm;
 use crate::config::Config;
@@ -116,28 +115,30 @@ impl Arithmetic {
                     Expiry::Repeated
                 };
                 self.rtt.on_timeout();
-                self.congestion.on_timeout(flight_octets, expiry);
+                self.congestion
+                    .on_timeout(flight_octets, expiry, Instant::ZERO);
             }
             Step::Acked {
                 octets,
-                smss,
                 is_cwnd_limited,
+                ..
             } => {
-                let una_before = SeqNumber::new(0);
-                let ack = una_before + octets;
+                let una = SeqNumber::new(octets);
                 let utilisation = if is_cwnd_limited {
                     Utilisation::CwndLimited
                 } else {
                     Utilisation::ApplicationLimited
                 };
-                let sample = AckSample {
-                    una_before,
-                    ack,
-                    nxt: ack,
-                    smss,
-                    is_duplicate: false,
-                };
-                self.congestion.on_ack(&sample, utilisation);
+                self.congestion.on_ack(&Acked {
+                    now: Instant::ZERO,
+                    octets,
+                    una,
+                    nxt: una,
+                    round_trip: None,
+                    srtt: self.rtt.srtt(),
+                    utilisation,
+                    in_flight: 0,
+                });
             }
             Step::Lost { flight_octets } => self.congestion.on_loss(flight_octets, Instant::ZERO),
             Step::Recovered => self.congestion.on_recovered(),

@@ -10,8 +10,11 @@ mod arrives;
 mod call;
 mod calls;
 mod challenge;
+#[allow(dead_code)]
 mod congestion;
 mod connection;
+#[allow(dead_code)]
+mod delivery;
 mod destinations;
 mod half_open;
 mod initial_sequence;

@@ -5,15 +5,14 @@
 
 use core::ops::ControlFlow;
 
-use super::Verdict;
+use super::{Verdict, congestion};
 use crate::base::Duration;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::observe::{Observation, SendReason, State};
-use crate::tcp::congestion::{CongestionControl, Utilisation};
 use crate::tcp::connection::Connection;
 use crate::tcp::recovery::{LossRecovery, ResendAll};
-use crate::tcp::sample::{AckSample, LossSignal};
+use crate::tcp::sample::AckSample;
 use crate::tcp::segment::Segment;
 use crate::tcp::send::window::AckStanding;
 use crate::tcp::state;
@@ -90,23 +89,25 @@ fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut Context<'_>
             && wnd_before == connection.snd.window.wnd(),
     };
     let signal = connection.recovery.on_ack(&sample, &segment.options.sack);
-    if sample.acked_octets() > 0 {
-        on_progress(connection, segment, &sample, cx);
-    }
-    on_signal(connection, &sample, signal, cx);
+    let round_trip = if sample.acked_octets() > 0 {
+        on_progress(connection, segment, &sample, cx)
+    } else {
+        None
+    };
+    congestion::on_signal(connection, &sample, signal, round_trip, cx);
     let opened = was_closed && connection.snd.window.wnd() > 0;
     if opened && sample.acked_octets() == 0 {
         on_window_opened(connection);
     }
 }
 
-/// SND.UNA advanced.
+/// SND.UNA advanced. The answer is the round trip that this measures.
 fn on_progress(
     connection: &mut Connection,
     segment: &Segment,
     sample: &AckSample,
     cx: &mut Context<'_>,
-) {
+) -> Option<Duration> {
     let (una, nxt) = (sample.ack, sample.nxt);
     connection.snd.queue.acknowledge(una);
     connection.attempts.timeouts = 0;
@@ -122,7 +123,8 @@ fn on_progress(
             .is_some_and(|resent_at| cx.now.since(resent_at) + CLOCK_TICK < round_trip);
         (!is_ambiguous).then_some(round_trip)
     };
-    if let Some(round_trip) = clocked.or_else(echoed) {
+    let round_trip = clocked.or_else(echoed);
+    if let Some(round_trip) = round_trip {
         let before = connection.rtt.rto();
         connection.rtt.on_sample(round_trip);
         let (id, rto) = (connection.id, connection.rtt.rto());
@@ -145,40 +147,7 @@ fn on_progress(
             connection.notices.writable = true;
         }
     }
-}
-
-/// What recovery concluded becomes a move of cwnd.
-fn on_signal(
-    connection: &mut Connection,
-    sample: &AckSample,
-    signal: LossSignal,
-    cx: &mut Context<'_>,
-) {
-    let before = connection.congestion.cwnd_octets();
-    let clause = match signal {
-        LossSignal::None if sample.acked_octets() == 0 => return,
-        LossSignal::None => {
-            let utilisation = if connection.cwnd_limited {
-                Utilisation::CwndLimited
-            } else {
-                Utilisation::ApplicationLimited
-            };
-            connection.congestion.on_ack(sample, utilisation);
-            "RFC 5681 §3.1"
-        }
-        LossSignal::LossDetected { flight_octets } => {
-            connection.congestion.on_loss(flight_octets, cx.now);
-            "RFC 5681 §3.2"
-        }
-        LossSignal::Recovering => return,
-        LossSignal::Recovered => {
-            connection.congestion.on_recovered();
-            "RFC 6582 §3.2"
-        }
-    };
-    if before != connection.congestion.cwnd_octets() {
-        connection.tell_cwnd(clause, cx);
-    }
+    round_trip
 }
 
 /// The window was zero and is not any more, and what was in flight was not acknowledged: the peer

@@ -1,14 +1,14 @@
 //! Congestion control behind one trait (RFC 5681, RFC 9743): how much may be in flight.
 //!
-//! `arrives/check_ack.rs`, `timeout/retransmission.rs` and `output.rs` tell it what happened and ask
+//! `arrives/congestion.rs`, `timeout/retransmission.rs` and `output.rs` tell it what happened and ask
 //! for cwnd. It never sees a packet, a queue or the peer's window.
 
 use core::fmt::Debug;
 
-use crate::base::Instant;
+use crate::base::{Duration, Instant, SeqNumber};
 use crate::call::CongestionAlgorithm;
 use crate::config::Config;
-use crate::tcp::sample::AckSample;
+use crate::tcp::delivery::RateSample;
 
 mod reno;
 
@@ -33,6 +33,36 @@ pub(crate) enum Handshake {
     Lossy,
 }
 
+/// What an acknowledgment means for congestion control.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acked {
+    /// When it arrived.
+    pub(crate) now: Instant,
+    /// Octets that SND.UNA advanced by.
+    pub(crate) octets: u32,
+    /// SEG.ACK.
+    pub(crate) una: SeqNumber,
+    /// SND.NXT.
+    pub(crate) nxt: SeqNumber,
+    /// The round trip that it measured, if it did.
+    pub(crate) round_trip: Option<Duration>,
+    /// SRTT.
+    pub(crate) srtt: Option<Duration>,
+    /// Whether cwnd was what held the sender back.
+    pub(crate) utilisation: Utilisation,
+    /// "pipe" after it: octets that are thought to be in the network.
+    pub(crate) in_flight: u32,
+}
+
+/// Who says how much may be sent while losses are repaired.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum RepairPace {
+    /// Loss recovery: what was delivered lets out a part of it (RFC 6937).
+    ProportionalRate,
+    /// The algorithm: cwnd holds in recovery too.
+    Cwnd,
+}
+
 /// An algorithm that sets cwnd. All sizes are in octets.
 pub(crate) trait CongestionControl: Debug {
     /// cwnd.
@@ -47,8 +77,11 @@ pub(crate) trait CongestionControl: Debug {
     /// SMSS changed because the path MTU did. cwnd stays (RFC 1191 §6.4).
     fn on_smss_changed(&mut self, smss: u32);
 
+    /// Something was delivered, or shown to be lost, in recovery or not; before any of the others.
+    fn on_delivery(&mut self, _sample: &RateSample, _acked: &Acked) {}
+
     /// New text was acknowledged outside of recovery.
-    fn on_ack(&mut self, sample: &AckSample, utilisation: Utilisation);
+    fn on_ack(&mut self, acked: &Acked);
 
     /// A loss was detected with `flight_octets` in flight; recovery begins.
     fn on_loss(&mut self, flight_octets: u32, now: Instant);
@@ -56,12 +89,24 @@ pub(crate) trait CongestionControl: Debug {
     /// Recovery ended.
     fn on_recovered(&mut self);
 
+    /// The peer reports a congestion mark, once in a window (RFC 3168 §6.1.2).
+    fn on_congestion_mark(&mut self, flight_octets: u32, now: Instant);
+
     /// The retransmission timer expired. `first` tells whether what is resent now was not resent
     /// by a timeout before.
-    fn on_timeout(&mut self, flight_octets: u32, first: Expiry);
+    fn on_timeout(&mut self, flight_octets: u32, first: Expiry, now: Instant);
+
+    /// The last reduction, for a loss or a timeout, was a mistake: nothing was lost (RFC 4015 §3.2,
+    /// RFC 9438 §4.9.1). It is undone as far as that is still possible.
+    fn on_spurious(&mut self, now: Instant);
 
     /// Nothing was sent for longer than RTO (RFC 5681 §4.1).
     fn on_idle(&mut self);
+
+    /// Who paces the repair of losses.
+    fn repair_pace(&self) -> RepairPace {
+        RepairPace::ProportionalRate
+    }
 }
 
 /// Whether this text timed out before (RFC 5681 §3.1: ssthresh is held then).
@@ -114,8 +159,12 @@ impl CongestionControl for Congestion {
         forward!(self, it => it.on_smss_changed(smss));
     }
 
-    fn on_ack(&mut self, sample: &AckSample, utilisation: Utilisation) {
-        forward!(self, it => it.on_ack(sample, utilisation));
+    fn on_delivery(&mut self, sample: &RateSample, acked: &Acked) {
+        forward!(self, it => it.on_delivery(sample, acked));
+    }
+
+    fn on_ack(&mut self, acked: &Acked) {
+        forward!(self, it => it.on_ack(acked));
     }
 
     fn on_loss(&mut self, flight_octets: u32, now: Instant) {
@@ -126,12 +175,24 @@ impl CongestionControl for Congestion {
         forward!(self, it => it.on_recovered());
     }
 
-    fn on_timeout(&mut self, flight_octets: u32, first: Expiry) {
-        forward!(self, it => it.on_timeout(flight_octets, first));
+    fn on_congestion_mark(&mut self, flight_octets: u32, now: Instant) {
+        forward!(self, it => it.on_congestion_mark(flight_octets, now));
+    }
+
+    fn on_timeout(&mut self, flight_octets: u32, first: Expiry, now: Instant) {
+        forward!(self, it => it.on_timeout(flight_octets, first, now));
+    }
+
+    fn on_spurious(&mut self, now: Instant) {
+        forward!(self, it => it.on_spurious(now));
     }
 
     fn on_idle(&mut self) {
         forward!(self, it => it.on_idle());
+    }
+
+    fn repair_pace(&self) -> RepairPace {
+        forward!(self, it => it.repair_pace())
     }
 }
 

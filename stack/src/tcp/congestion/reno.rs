@@ -4,10 +4,9 @@
 //! The steps that RFC 6582 calls inflating and deflating cwnd are not here: `recovery` counts what
 //! has left the network, which comes to the same (RFC 6675 §4, "pipe").
 
-use super::{CongestionControl, Expiry, Handshake, Utilisation};
+use super::{Acked, CongestionControl, Expiry, Handshake, Utilisation};
 use crate::base::Instant;
 use crate::config::Config;
-use crate::tcp::sample::AckSample;
 
 /// cwnd never exceeds the largest window that can be advertised (RFC 7323 §2.3).
 const CWND_OCTETS_MAX: u32 = 1 << 30;
@@ -26,6 +25,15 @@ pub(crate) struct Reno {
     bytes_acked: u32,
     initial_window_segments: u32,
     l_segments: u32,
+    /// What the last reduction took away.
+    undo: Option<Undo>,
+}
+
+/// cwnd and ssthresh before a reduction (RFC 4015 §3.2: pipe_prev).
+#[derive(Clone, Copy, Debug)]
+struct Undo {
+    cwnd: u32,
+    ssthresh: u32,
 }
 
 impl Reno {
@@ -38,7 +46,18 @@ impl Reno {
             bytes_acked: 0,
             initial_window_segments: u32::try_from(config.initial_window_segments).unwrap_or(10),
             l_segments: L_SEGMENTS,
+            undo: None,
         }
+    }
+
+    /// RFC 5681, equation (4).
+    fn reduce(&mut self, flight_octets: u32) {
+        self.undo = Some(Undo {
+            cwnd: self.cwnd,
+            ssthresh: self.ssthresh,
+        });
+        self.ssthresh = (flight_octets / 2).max(2 * self.smss);
+        self.bytes_acked = 0;
     }
 
     /// IW of RFC 6928 §2: min (10*MSS, max (2*MSS, 14600)).
@@ -70,11 +89,11 @@ impl CongestionControl for Reno {
         self.cwnd = self.cwnd.max(smss);
     }
 
-    fn on_ack(&mut self, sample: &AckSample, utilisation: Utilisation) {
-        if utilisation == Utilisation::ApplicationLimited {
+    fn on_ack(&mut self, acked: &Acked) {
+        if acked.utilisation == Utilisation::ApplicationLimited {
             return;
         }
-        let acked = sample.acked_octets();
+        let acked = acked.octets;
         if self.cwnd < self.ssthresh {
             self.cwnd += acked.min(self.l_segments * self.smss);
             if self.cwnd >= self.ssthresh {
@@ -91,10 +110,14 @@ impl CongestionControl for Reno {
     }
 
     fn on_loss(&mut self, flight_octets: u32, _now: Instant) {
-        // RFC 5681, equation (4).
-        self.ssthresh = (flight_octets / 2).max(2 * self.smss);
+        self.reduce(flight_octets);
         self.cwnd = self.ssthresh;
-        self.bytes_acked = 0;
+    }
+
+    fn on_congestion_mark(&mut self, flight_octets: u32, now: Instant) {
+        // RFC 3168 §6.1.2: as for a single dropped packet. Nothing was lost, so nothing to undo.
+        self.on_loss(flight_octets, now);
+        self.undo = None;
     }
 
     fn on_recovered(&mut self) {
@@ -104,14 +127,22 @@ impl CongestionControl for Reno {
         self.bytes_acked = 0;
     }
 
-    fn on_timeout(&mut self, flight_octets: u32, first: Expiry) {
+    fn on_timeout(&mut self, flight_octets: u32, first: Expiry, _now: Instant) {
         if first == Expiry::First {
-            self.ssthresh = (flight_octets / 2).max(2 * self.smss);
+            self.reduce(flight_octets);
         }
         // The loss window of RFC 5681 §3.1.
         self.cwnd = self.smss;
         self.bytes_acked = 0;
         self.l_segments = L_SEGMENTS_AFTER_TIMEOUT;
+    }
+
+    fn on_spurious(&mut self, _now: Instant) {
+        if let Some(before) = self.undo.take() {
+            self.cwnd = self.cwnd.max(before.cwnd);
+            self.ssthresh = self.ssthresh.max(before.ssthresh);
+            self.l_segments = L_SEGMENTS;
+        }
     }
 
     fn on_idle(&mut self) {

@@ -46,7 +46,9 @@ fn resend(connection: &mut Connection, cx: &mut Context<'_>) {
     } else {
         Expiry::Repeated
     };
-    connection.congestion.on_timeout(flight_octets, first);
+    connection
+        .congestion
+        .on_timeout(flight_octets, first, cx.now);
     connection
         .recovery
         .on_resend_all(window.nxt, ResendAll::Timeout);
