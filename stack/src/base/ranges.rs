@@ -91,6 +91,16 @@ impl Ranges {
             .sum()
     }
 
+    /// True if [`insert`](Self::insert) would take `range`.
+    pub fn has_room_for(&self, range: &Range<u64>, ranges_max: usize) -> bool {
+        self.ranges.len() < ranges_max || {
+            let at = self.ranges.partition_point(|found| found.end < range.start);
+            self.ranges
+                .get(at)
+                .is_some_and(|found| found.start <= range.end)
+        }
+    }
+
     /// Adds `range` and says how many of its offsets are new.
     ///
     /// # Errors

@@ -483,7 +483,7 @@ impl Connection {
 
     /// Octets in its queues.
     pub(crate) fn held_octets(&self) -> usize {
-        self.snd.queue.octets() + self.rcv.held_octets()
+        self.snd.queue.octets() + self.rcv.held_octets() + self.recovery.held_octets()
     }
 
     /// Octets of text, received in order or not, that count against the receive buffer.

@@ -6,7 +6,8 @@
 
 use super::congestion::CongestionControl;
 use super::connection::Connection;
-use super::recovery::{LossRecovery, Resend, ResendAll};
+use super::delivery::DeliverySnapshot;
+use super::recovery::{LossRecovery, Resend, ResendAll, SentStamp};
 use super::segment_out::{Form, emit};
 use super::send::segmentize::{Cut, Offer, Override, Stream, cut};
 use super::state;
@@ -163,11 +164,13 @@ fn send_again(
     }
     let seq = resend.seq;
     let nxt = connection.snd.window.nxt;
-    connection.recovery.on_resent(Resend { seq, octets }, nxt);
+    let stamp = stamp(connection, octets, cx);
+    connection
+        .recovery
+        .on_resent(Resend { seq, octets }, nxt, stamp);
     connection.snd.in_flight.on_retransmitted(cx.now);
     connection.retransmissions += u64::from(octets.div_ceil(connection.smss()));
     if seq == connection.snd.window.una {
-        connection.snd.in_flight.on_una_resent(cx.now);
         // Nothing is resent within one RTO of its last transmission (RFC 6298 §5).
         let rto = connection.rtt.rto();
         connection.timers.set(Timer::Retransmission, cx.now + rto);
@@ -196,10 +199,9 @@ fn probe_window(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Out
         return None;
     }
     if is_new {
-        connection.snd.window.nxt = nxt + octets;
+        note_sent(connection, una, nxt + octets, cx);
     }
     connection.snd.in_flight.on_retransmitted(cx.now);
-    connection.snd.in_flight.on_una_resent(cx.now);
     let form = Form::new(una, with_fin.flags(), SendReason::WindowProbe);
     Some(emit_text(connection, form, text, cx))
 }
@@ -244,12 +246,26 @@ fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoin
     let text = connection.snd.queue.text(seq, octets as usize);
     let end = seq + text.octets() as u32;
     let with_fin = Fin::at(end, connection);
-    connection.snd.window.nxt = end + with_fin.seg_len();
-    let nxt = connection.snd.window.nxt;
-    connection.snd.in_flight.on_sent(nxt, cx.now);
+    note_sent(connection, seq, end + with_fin.seg_len(), cx);
     start_retransmission_timer(connection, cx);
     let form = Form::new(seq, with_fin.flags(), SendReason::NewText);
     Some(emit_text(connection, form, text, cx))
+}
+
+/// What lies between `start`, which is SND.NXT, and `end` leaves for the first time.
+fn note_sent(connection: &mut Connection, start: SeqNumber, end: SeqNumber, cx: &Context<'_>) {
+    let stamp = stamp(connection, start.distance_to(end), cx);
+    connection.recovery.on_sent(start, end, stamp);
+    connection.snd.window.nxt = end;
+    connection.snd.in_flight.on_sent(end, cx.now);
+}
+
+/// What is known when `octets` leave.
+fn stamp(_connection: &Connection, _octets: u32, cx: &Context<'_>) -> SentStamp {
+    SentStamp {
+        now: cx.now,
+        snapshot: DeliverySnapshot::default(),
+    }
 }
 
 /// The FIN alone: it needs no window.
@@ -258,8 +274,7 @@ fn send_bare_fin(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Ou
     if connection.snd.window.nxt != fin {
         return None;
     }
-    connection.snd.window.nxt = fin + 1;
-    connection.snd.in_flight.on_sent(fin + 1, cx.now);
+    note_sent(connection, fin, fin + 1, cx);
     start_retransmission_timer(connection, cx);
     Some(emit(
         connection,

@@ -3,10 +3,12 @@
 //!
 //! `arrives/check_ack.rs` makes it and carries it from one to the next.
 
-use crate::base::SeqNumber;
+use super::delivery::Newest;
+use crate::base::{Duration, Instant, SeqNumber};
 
 /// An acknowledgment that was accepted.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code)]
 pub(crate) struct AckSample {
     /// SND.UNA before it.
     pub(crate) una_before: SeqNumber,
@@ -18,6 +20,14 @@ pub(crate) struct AckSample {
     pub(crate) smss: u32,
     /// True for a duplicate acknowledgment by RFC 5681 §2.
     pub(crate) is_duplicate: bool,
+    /// When it arrived.
+    pub(crate) now: Instant,
+    /// The moment that its TSecr names, in whole milliseconds, if it has one that can be true.
+    pub(crate) echoed_at: Option<Instant>,
+    /// SRTT before it.
+    pub(crate) srtt: Option<Duration>,
+    /// The shortest round trip of late.
+    pub(crate) min_rtt: Option<Duration>,
 }
 
 impl AckSample {
@@ -30,6 +40,22 @@ impl AckSample {
     pub(crate) const fn flight_octets(&self) -> u32 {
         self.ack.distance_to(self.nxt)
     }
+}
+
+/// What loss recovery makes of an acknowledgment.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code)]
+pub(crate) struct AckOutcome {
+    /// For congestion control to act on.
+    pub(crate) signal: LossSignal,
+    /// Octets of which it says for the first time that they arrived, by SEG.ACK or by SACK.
+    pub(crate) delivered_octets: u32,
+    /// Octets that it shows to be lost.
+    pub(crate) lost_octets: u32,
+    /// The most recently sent of what it says that it arrived.
+    pub(crate) newest: Option<Newest>,
+    /// The round trip that it measures, if it does so without doubt (RFC 6298 §3).
+    pub(crate) round_trip: Option<Duration>,
 }
 
 /// What loss recovery concludes from an acknowledgment, for congestion control to act on.

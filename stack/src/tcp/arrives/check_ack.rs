@@ -6,7 +6,7 @@
 use core::ops::ControlFlow;
 
 use super::{Verdict, congestion};
-use crate::base::Duration;
+use crate::base::{Duration, Instant};
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::observe::{Observation, SendReason, State};
@@ -18,9 +18,6 @@ use crate::tcp::send::window::AckStanding;
 use crate::tcp::state;
 use crate::tcp::timers::Timer;
 use crate::wire::tcp::TcpFlags;
-
-/// What a time in whole ticks of the timestamp clock may be off by.
-const CLOCK_TICK: Duration = Duration::from_millis(1);
 
 const FIFTH: &str = "RFC 9293 §3.10.7.4, fifth";
 
@@ -87,54 +84,53 @@ fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut Context<'_>
             && una_before != connection.snd.window.nxt
             && segment.seg_len() == 0
             && wnd_before == connection.snd.window.wnd(),
+        now: cx.now,
+        echoed_at: echoed_at(connection, segment, cx),
+        srtt: connection.rtt.srtt(),
+        min_rtt: connection.rtt.min_rtt(),
     };
-    let signal = connection.recovery.on_ack(&sample, &segment.options.sack);
-    let round_trip = if sample.acked_octets() > 0 {
-        on_progress(connection, segment, &sample, cx)
-    } else {
-        None
-    };
-    congestion::on_signal(connection, &sample, signal, round_trip, cx);
+    let outcome = connection.recovery.on_ack(&sample, &segment.options.sack);
+    if let Some(round_trip) = outcome.round_trip {
+        on_round_trip(connection, round_trip, cx);
+    }
+    if sample.acked_octets() > 0 {
+        on_progress(connection, &sample, cx);
+    }
+    congestion::on_signal(connection, &sample, outcome.signal, outcome.round_trip, cx);
     let opened = was_closed && connection.snd.window.wnd() > 0;
     if opened && sample.acked_octets() == 0 {
         on_window_opened(connection);
     }
 }
 
-/// SND.UNA advanced. The answer is the round trip that this measures.
-fn on_progress(
-    connection: &mut Connection,
-    segment: &Segment,
-    sample: &AckSample,
-    cx: &mut Context<'_>,
-) -> Option<Duration> {
+/// When we sent what the peer echoes, in whole ticks of the timestamp clock.
+fn echoed_at(connection: &Connection, segment: &Segment, cx: &Context<'_>) -> Option<Instant> {
+    let echo_reply = segment.options.timestamps?.echo_reply;
+    let round_trip = connection.timestamps?.round_trip(echo_reply, cx.now)?;
+    let sent_ms = cx.now.as_millis() - round_trip.as_millis() as u64;
+    Some(Instant::from_millis(sent_ms))
+}
+
+/// A round trip was measured.
+fn on_round_trip(connection: &mut Connection, round_trip: Duration, cx: &mut Context<'_>) {
+    let before = connection.rtt.rto();
+    connection.rtt.on_sample(round_trip);
+    connection.rtt.on_least(round_trip, cx.now);
+    let (id, rto) = (connection.id, connection.rtt.rto());
+    if before != rto {
+        cx.observe(|| Observation::RetransmissionTimeoutChanged {
+            connection: id,
+            rto,
+        });
+    }
+}
+
+/// SND.UNA advanced.
+fn on_progress(connection: &mut Connection, sample: &AckSample, cx: &Context<'_>) {
     let (una, nxt) = (sample.ack, sample.nxt);
     connection.snd.queue.acknowledge(una);
     connection.attempts.timeouts = 0;
-    let clocked = connection.snd.in_flight.on_acked(una, nxt, cx.now);
-    let una_resent_at = connection.snd.in_flight.take_una_resent_at();
-    let echoed = || {
-        let echo_reply = segment.options.timestamps?.echo_reply;
-        let round_trip = connection.timestamps?.round_trip(echo_reply, cx.now)?;
-        // An echo of the first copy, after the segment was sent again: either that copy was slow, or
-        // its ACK was lost and the peer answers the second one with the old TS.Recent (RFC 7323
-        // §4.3). Ambiguous again, so Karn's rule holds (RFC 6298 §3).
-        let is_ambiguous = una_resent_at
-            .is_some_and(|resent_at| cx.now.since(resent_at) + CLOCK_TICK < round_trip);
-        (!is_ambiguous).then_some(round_trip)
-    };
-    let round_trip = clocked.or_else(echoed);
-    if let Some(round_trip) = round_trip {
-        let before = connection.rtt.rto();
-        connection.rtt.on_sample(round_trip);
-        let (id, rto) = (connection.id, connection.rtt.rto());
-        if before != rto {
-            cx.observe(|| Observation::RetransmissionTimeoutChanged {
-                connection: id,
-                rto,
-            });
-        }
-    }
+    let _ = connection.snd.in_flight.on_acked(una, nxt, cx.now);
     // RFC 6298 §5.2, §5.3; `output.rs` starts it again if anything is in flight.
     connection.timers.stop(Timer::Retransmission);
     if connection.writer_waits {
@@ -147,7 +143,6 @@ fn on_progress(
             connection.notices.writable = true;
         }
     }
-    round_trip
 }
 
 /// The window was zero and is not any more, and what was in flight was not acknowledged: the peer

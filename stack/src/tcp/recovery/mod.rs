@@ -6,15 +6,19 @@
 
 use core::fmt::Debug;
 
-use crate::base::SeqNumber;
+use crate::base::{Instant, SeqNumber};
 use crate::config::Config;
 use crate::status::RecoveryPhase;
-use crate::tcp::sample::{AckSample, LossSignal};
+use crate::tcp::delivery::DeliverySnapshot;
+use crate::tcp::sample::{AckOutcome, AckSample};
 use crate::wire::tcp_options::SackBlocks;
 
 mod new_reno;
+mod news;
 pub(crate) mod rtt;
 pub(crate) mod scoreboard;
+#[allow(dead_code)]
+pub(crate) mod sent;
 
 pub(crate) use new_reno::NewReno;
 
@@ -25,6 +29,15 @@ pub(crate) struct Resend {
     pub(crate) seq: SeqNumber,
     /// How many numbers; a FIN counts as one.
     pub(crate) octets: u32,
+}
+
+/// What is known at the moment in which something is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SentStamp {
+    /// The moment.
+    pub(crate) now: Instant,
+    /// The state of the delivery rate.
+    pub(crate) snapshot: DeliverySnapshot,
 }
 
 /// Whether the handshake agreed on SACK (RFC 2018 §2).
@@ -64,13 +77,19 @@ pub(crate) trait LossRecovery: Debug {
     fn on_established(&mut self, una: SeqNumber, sack: Sack);
 
     /// An acceptable acknowledgment arrived, with what it says by SACK.
-    fn on_ack(&mut self, sample: &AckSample, blocks: &SackBlocks) -> LossSignal;
+    fn on_ack(&mut self, sample: &AckSample, blocks: &SackBlocks) -> AckOutcome;
+
+    /// Text or FIN that ends before `end` was sent for the first time, from SND.NXT on.
+    fn on_sent(&mut self, start: SeqNumber, end: SeqNumber, stamp: SentStamp);
 
     /// Everything up to `nxt` has to be sent again.
     fn on_resend_all(&mut self, nxt: SeqNumber, why: ResendAll);
 
     /// The part that `next_resend` named was sent, `nxt` being SND.NXT.
-    fn on_resent(&mut self, resend: Resend, nxt: SeqNumber);
+    fn on_resent(&mut self, resend: Resend, nxt: SeqNumber, stamp: SentStamp);
+
+    /// Octets of memory that the record of transmissions takes.
+    fn held_octets(&self) -> usize;
 
     /// What is lost and should be sent again first, at most `octets_max` of it.
     fn next_resend(&self, octets_max: u32) -> Option<Resend>;

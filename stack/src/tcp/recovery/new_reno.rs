@@ -7,12 +7,14 @@
 use alloc::collections::VecDeque;
 use core::ops::Range;
 
+use super::news::{By, News};
 use super::scoreboard::{DUP_THRESH, Scoreboard};
-use super::{LossRecovery, Resend, ResendAll, Sack, Standing};
+use super::sent::SentLog;
+use super::{LossRecovery, Resend, ResendAll, Sack, SentStamp, Standing};
 use crate::base::SeqNumber;
 use crate::base::ranges::Ranges;
 use crate::status::RecoveryPhase;
-use crate::tcp::sample::{AckSample, LossSignal};
+use crate::tcp::sample::{AckOutcome, AckSample, LossSignal};
 use crate::wire::tcp_options::SackBlocks;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +40,7 @@ struct Resent {
 #[derive(Clone, Debug)]
 pub(crate) struct NewReno {
     scoreboard: Scoreboard,
+    sent: SentLog,
     sack: Sack,
     phase: Phase,
     /// DupAcks of RFC 6675 §2.
@@ -66,6 +69,7 @@ impl NewReno {
     pub(crate) const fn new(iss: SeqNumber, ranges_max: usize) -> Self {
         Self {
             scoreboard: Scoreboard::new(iss, ranges_max),
+            sent: SentLog::new(),
             sack: Sack::NotAgreed,
             phase: Phase::Open,
             duplicates: 0,
@@ -228,25 +232,18 @@ impl NewReno {
             }
         }
     }
-}
 
-impl LossRecovery for NewReno {
-    fn on_established(&mut self, una: SeqNumber, sack: Sack) {
-        self.scoreboard.advance(una);
-        self.sack = sack;
-        self.recover = self.scoreboard.una();
+    /// Octets in flight that are known to be lost and were not sent again.
+    fn lost_octets(&self, nxt: SeqNumber) -> u32 {
+        let nxt = self.scoreboard.position_of(nxt);
+        let boundary = self.boundary().min(nxt);
+        let from = self.high_rxt.max(self.scoreboard.una());
+        let lost = self.scoreboard.unsacked_within(from..boundary) + self.again.octets();
+        u32::try_from(lost).unwrap_or(u32::MAX)
     }
 
-    fn on_ack(&mut self, sample: &AckSample, blocks: &SackBlocks) -> LossSignal {
-        self.smss = sample.smss;
+    fn conclude(&mut self, sample: &AckSample, newly_sacked: u64) -> LossSignal {
         let progress = sample.acked_octets() > 0;
-        if progress {
-            self.scoreboard.advance(sample.ack);
-        }
-        let newly_sacked = match self.sack {
-            Sack::Agreed => self.scoreboard.take(blocks, sample.nxt),
-            Sack::NotAgreed => 0,
-        };
         let mut signal = match self.phase {
             Phase::Recovery { .. } => LossSignal::Recovering,
             Phase::Open | Phase::Resending { .. } => LossSignal::None,
@@ -265,6 +262,52 @@ impl LossRecovery for NewReno {
         }
         signal
     }
+}
+
+impl LossRecovery for NewReno {
+    fn on_established(&mut self, una: SeqNumber, sack: Sack) {
+        self.scoreboard.advance(una);
+        self.sack = sack;
+        self.recover = self.scoreboard.una();
+    }
+
+    fn on_ack(&mut self, sample: &AckSample, blocks: &SackBlocks) -> AckOutcome {
+        self.smss = sample.smss;
+        let progress = sample.acked_octets() > 0;
+        let mut news = News::default();
+        if progress {
+            let ack = self.scoreboard.position_of(sample.ack);
+            for gap in self.scoreboard.gaps(self.scoreboard.una()..ack) {
+                for burst in self.sent.within(gap) {
+                    news.note(&burst, By::Ack, sample);
+                }
+            }
+            self.scoreboard.advance(sample.ack);
+        }
+        let newly_sacked = match self.sack {
+            Sack::Agreed => self.scoreboard.take(blocks, sample.nxt, |range| {
+                for burst in self.sent.within(range) {
+                    news.note(&burst, By::Sack, sample);
+                }
+            }),
+            Sack::NotAgreed => 0,
+        };
+        self.sent.advance(self.scoreboard.una());
+        let lost_before = self.lost_octets(sample.nxt);
+        let signal = self.conclude(sample, newly_sacked);
+        AckOutcome {
+            signal,
+            delivered_octets: u32::try_from(news.delivered).unwrap_or(u32::MAX),
+            lost_octets: self.lost_octets(sample.nxt).saturating_sub(lost_before),
+            newest: news.newest(),
+            round_trip: news.round_trip(),
+        }
+    }
+
+    fn on_sent(&mut self, start: SeqNumber, end: SeqNumber, stamp: SentStamp) {
+        let range = self.scoreboard.position_of(start)..self.scoreboard.position_of(end);
+        self.sent.on_sent(range, stamp.now, stamp.snapshot);
+    }
 
     fn on_resend_all(&mut self, nxt: SeqNumber, why: ResendAll) {
         let point = self.scoreboard.position_of(nxt);
@@ -281,9 +324,11 @@ impl LossRecovery for NewReno {
         self.high_rxt = self.scoreboard.una();
     }
 
-    fn on_resent(&mut self, resend: Resend, nxt: SeqNumber) {
+    fn on_resent(&mut self, resend: Resend, nxt: SeqNumber, stamp: SentStamp) {
         let start = self.scoreboard.position_of(resend.seq);
         let range = start..start + u64::from(resend.octets);
+        self.sent
+            .on_resent(range.clone(), stamp.now, stamp.snapshot);
         self.resends_regardless = false;
         if self.again.contains(start) {
             self.again.remove_below(range.end);
@@ -293,6 +338,10 @@ impl LossRecovery for NewReno {
             let nxt = self.scoreboard.position_of(nxt);
             self.resent.push_back(Resent { range, nxt });
         }
+    }
+
+    fn held_octets(&self) -> usize {
+        self.sent.held_octets()
     }
 
     fn next_resend(&self, octets_max: u32) -> Option<Resend> {

@@ -3,7 +3,7 @@
 //! `arrives/check_ack.rs` feeds it, `timeout/retransmission.rs` backs it off, `output.rs` asks how
 //! long to wait. Karn's rule is kept by those who feed it: a sample is never ambiguous.
 
-use crate::base::Duration;
+use crate::base::{Duration, Instant};
 use crate::config::{Config, millis};
 
 /// RFC 6298 §5.7: RTO for text if the SYN had to be repeated.
@@ -19,6 +19,49 @@ pub(crate) struct RttEstimator {
     backoffs: u32,
     min: Duration,
     max: Duration,
+    least: LeastRtt,
+}
+
+/// How long a shortest round trip is believed (RFC 8985 §6.2, step 1): paths change.
+const LEAST_LIFETIME: Duration = Duration::from_secs(300);
+
+/// The shortest round trip of the last five to ten minutes: two halves, of which the older one is
+/// forgotten when the newer one is full.
+#[derive(Clone, Copy, Debug)]
+struct LeastRtt {
+    /// In nanoseconds; [`UNKNOWN`] before any sample.
+    older: u64,
+    /// In nanoseconds; [`UNKNOWN`] before any sample.
+    newer: u64,
+    newer_since: Instant,
+}
+
+const UNKNOWN: u64 = u64::MAX;
+
+impl LeastRtt {
+    const fn new() -> Self {
+        Self {
+            older: UNKNOWN,
+            newer: UNKNOWN,
+            newer_since: Instant::ZERO,
+        }
+    }
+
+    fn on_sample(&mut self, r: Duration, now: Instant) {
+        if self.newer != UNKNOWN && now.since(self.newer_since) >= LEAST_LIFETIME {
+            self.older = core::mem::replace(&mut self.newer, UNKNOWN);
+        }
+        if self.newer == UNKNOWN {
+            self.newer_since = now;
+        }
+        let nanos = u64::try_from(r.as_nanos()).unwrap_or(UNKNOWN - 1);
+        self.newer = self.newer.min(nanos);
+    }
+
+    fn get(&self) -> Option<Duration> {
+        let least = self.older.min(self.newer);
+        (least != UNKNOWN).then(|| Duration::from_nanos(least))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +79,7 @@ impl RttEstimator {
             backoffs: 0,
             min: millis(config.rto_min_ms),
             max: millis(config.rto_max_ms),
+            least: LeastRtt::new(),
         }
     }
 
@@ -47,6 +91,16 @@ impl RttEstimator {
     /// RTTVAR, once there was a sample.
     pub(crate) fn rttvar(&self) -> Option<Duration> {
         self.estimate.map(|it| it.rttvar)
+    }
+
+    /// The shortest round trip of late (RACK.min_RTT, RFC 8985 §6.2, step 1).
+    pub(crate) fn min_rtt(&self) -> Option<Duration> {
+        self.least.get()
+    }
+
+    /// A round trip took `r`: is it the shortest?
+    pub(crate) fn on_least(&mut self, r: Duration, now: Instant) {
+        self.least.on_sample(r, now);
     }
 
     /// RTO, backed off.

@@ -61,8 +61,14 @@ impl Scoreboard {
 
     /// Takes the blocks of an acknowledgment; `nxt` is SND.NXT. The answer is how many octets are
     /// reported for the first time. Blocks that cannot be true are ignored: inside out, empty, below
-    /// SND.UNA (a DSACK, RFC 2883 §5: no news of a loss) or beyond SND.NXT (2018-06, BAD-63).
-    pub(crate) fn take(&mut self, blocks: &SackBlocks, nxt: SeqNumber) -> u64 {
+    /// SND.UNA (a DSACK, RFC 2883 §5: no news of a loss) or beyond SND.NXT (2018-06, BAD-63). `news`
+    /// hears of each range that is reported for the first time.
+    pub(crate) fn take(
+        &mut self,
+        blocks: &SackBlocks,
+        nxt: SeqNumber,
+        mut news: impl FnMut(Range<u64>),
+    ) -> u64 {
         let flight = self.una.distance_to(nxt);
         let mut new = 0;
         for block in blocks.as_slice() {
@@ -73,10 +79,13 @@ impl Scoreboard {
                 continue;
             }
             let range = self.position + u64::from(left)..self.position + u64::from(right);
-            new += self
-                .sacked
-                .insert(range, self.ranges_max)
-                .unwrap_or_default();
+            if self.sacked.has_room_for(&range, self.ranges_max) {
+                self.sacked.gaps(range.clone()).for_each(&mut news);
+                new += self
+                    .sacked
+                    .insert(range, self.ranges_max)
+                    .unwrap_or_default();
+            }
         }
         new
     }
@@ -111,6 +120,11 @@ impl Scoreboard {
             return 0;
         }
         range.end - range.start - self.sacked_within(range)
+    }
+
+    /// The parts of `range` that were not reported.
+    pub(crate) fn gaps(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.sacked.gaps(range)
     }
 
     /// The lowest part of `range` that was not reported.

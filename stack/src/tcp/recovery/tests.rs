@@ -2,9 +2,10 @@
 
 use super::rtt::RttEstimator;
 use super::scoreboard::Scoreboard;
-use super::{LossRecovery, NewReno, Resend, ResendAll, Sack};
-use crate::base::{Duration, SeqNumber};
+use super::{LossRecovery, NewReno, Resend, ResendAll, Sack, SentStamp};
+use crate::base::{Duration, Instant, SeqNumber};
 use crate::config::Config;
+use crate::tcp::delivery::DeliverySnapshot;
 use crate::tcp::sample::{AckSample, LossSignal};
 use crate::wire::tcp_options::{SackBlock, SackBlocks};
 
@@ -23,6 +24,13 @@ fn sacks(blocks: &[(u32, u32)]) -> SackBlocks {
         });
     }
     sack
+}
+
+fn stamp() -> SentStamp {
+    SentStamp {
+        now: Instant::ZERO,
+        snapshot: DeliverySnapshot::default(),
+    }
 }
 
 /// A sender whose text begins at 1,000 and has 20 segments in flight.
@@ -50,14 +58,18 @@ impl Sender {
             nxt: seq(self.nxt),
             smss: SMSS,
             is_duplicate: ack == self.una,
+            now: Instant::ZERO,
+            echoed_at: None,
+            srtt: None,
+            min_rtt: None,
         };
         self.una = ack;
-        self.recovery.on_ack(&sample, &sacks(blocks))
+        self.recovery.on_ack(&sample, &sacks(blocks)).signal
     }
 
     fn resend(&mut self) -> Option<(u32, u32)> {
         let resend = self.recovery.next_resend(SMSS)?;
-        self.recovery.on_resent(resend, seq(self.nxt));
+        self.recovery.on_resent(resend, seq(self.nxt), stamp());
         Some((resend.seq.raw(), resend.octets))
     }
 
@@ -224,18 +236,18 @@ fn rfc2018_06_bad_63_blocks_that_cannot_be_true_are_ignored() {
         (2_000, 2_100),
         (1_100, 1_100 + (1 << 31)),
     ] {
-        assert_eq!(board.take(&sacks(&[block]), nxt), 0, "{block:?}");
+        assert_eq!(board.take(&sacks(&[block]), nxt, |_| {}), 0, "{block:?}");
         assert!(board.is_empty());
     }
-    assert_eq!(board.take(&sacks(&[(1_900, 2_000)]), nxt), 100);
-    assert_eq!(board.take(&sacks(&[(1_900, 2_000)]), nxt), 0);
+    assert_eq!(board.take(&sacks(&[(1_900, 2_000)]), nxt, |_| {}), 100);
+    assert_eq!(board.take(&sacks(&[(1_900, 2_000)]), nxt, |_| {}), 0);
 }
 
 #[test]
 fn bad_52_the_scoreboard_is_bounded() {
     let mut board = Scoreboard::new(seq(0), 8);
     for at in 0..10_000_u32 {
-        board.take(&sacks(&[(2 * at + 1, 2 * at + 2)]), seq(1 << 24));
+        board.take(&sacks(&[(2 * at + 1, 2 * at + 2)]), seq(1 << 24), |_| {});
     }
     assert_eq!(board.sacked_within(0..1 << 24), 8);
 }
@@ -244,7 +256,7 @@ fn bad_52_the_scoreboard_is_bounded() {
 fn the_scoreboard_counts_across_the_wrap() {
     let mut board = Scoreboard::new(seq(u32::MAX - 99), 8);
     let nxt = seq(1_000);
-    assert_eq!(board.take(&sacks(&[(u32::MAX - 9, 90)]), nxt), 100);
+    assert_eq!(board.take(&sacks(&[(u32::MAX - 9, 90)]), nxt, |_| {}), 100);
     assert_eq!(board.first_unsacked(0..400), Some(0..90));
     board.advance(seq(200));
     assert_eq!(board.una(), 300);

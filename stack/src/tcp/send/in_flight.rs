@@ -23,8 +23,6 @@ pub(crate) struct InFlight {
     waiting_since: Option<Instant>,
     /// When text was last sent.
     last_sent_at: Option<Instant>,
-    /// When the segment at SND.UNA was last sent again.
-    una_resent_at: Option<Instant>,
 }
 
 impl InFlight {
@@ -34,7 +32,6 @@ impl InFlight {
             clocked: None,
             waiting_since: None,
             last_sent_at: None,
-            una_resent_at: None,
         }
     }
 
@@ -50,17 +47,6 @@ impl InFlight {
         self.clocked = None;
         self.waiting_since.get_or_insert(now);
         self.last_sent_at = Some(now);
-    }
-
-    /// What was sent again just now stands at SND.UNA.
-    pub(crate) const fn on_una_resent(&mut self, now: Instant) {
-        self.una_resent_at = Some(now);
-    }
-
-    /// When the segment at the SND.UNA that is being acknowledged was last sent again. Asked once:
-    /// the next SND.UNA is another segment's.
-    pub(crate) const fn take_una_resent_at(&mut self) -> Option<Instant> {
-        self.una_resent_at.take()
     }
 
     /// `una` advanced; `nxt` tells whether anything is still in flight. The answer is the round trip
