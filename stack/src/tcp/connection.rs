@@ -24,6 +24,7 @@ use crate::context::Context;
 use crate::event::{ConnectionError, SoftError};
 use crate::observe::{Observation, SendReason, State};
 use crate::socket::FourTuple;
+use crate::wire::tcp_options::SACK_BLOCKS_MAX;
 
 /// How the connection began (MUST-11: SYN-RECEIVED remembers).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -428,6 +429,27 @@ impl Connection {
         u32::from(self.path.peer_mss.min(path).saturating_sub(options)).max(MSS_OCTETS_MIN)
     }
 
+    /// How many SACK blocks go with text now; none if they would take much of its room.
+    pub(crate) fn sack_blocks_beside_text(&self) -> usize {
+        if !self.has_sack_to_report() || self.smss() < SMSS_FOR_SACK_OCTETS {
+            return 0;
+        }
+        let waiting = self.rcv.out_of_order.as_ref();
+        let blocks = waiting.map_or(0, |it| {
+            it.reassembly.ranges().len() + usize::from(it.sack.has_duplicate())
+        });
+        blocks.min(SACK_BLOCKS_MAX - 1)
+    }
+
+    /// The most text in the segment that is made next: SMSS, less what SACK takes of it.
+    pub(crate) fn text_octets_max(&self) -> u32 {
+        match self.sack_blocks_beside_text() {
+            0 => self.smss(),
+            // Two NOPs, kind and length, and the blocks (RFC 2018 §3).
+            blocks => self.smss() - (4 + 8 * blocks as u32),
+        }
+    }
+
     /// The most text that the peer puts into one segment, as far as we know: our MSS.
     pub(crate) fn rcv_mss(&self) -> u32 {
         let options = if self.timestamps.is_some() {
@@ -494,6 +516,9 @@ impl Connection {
         }
     }
 }
+
+/// Below this, text needs its room more than SACK does.
+const SMSS_FOR_SACK_OCTETS: u32 = 256;
 
 /// However small the path: a segment holds some text.
 const MSS_OCTETS_MIN: u32 = 8;

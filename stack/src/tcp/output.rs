@@ -42,8 +42,8 @@ pub(crate) fn next_segment(connection: &mut Connection, cx: &mut Context<'_>) ->
 
 /// In the order of urgency.
 fn synchronized(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
-    // Blocks of SACK take room that text would need: they go ahead on an ACK of their own.
-    // Duplicate ACKs count only while they carry no text (RFC 5681 §2).
+    // The peer hears of a hole by an ACK of its own before any text: duplicate ACKs count only while
+    // they carry none (RFC 5681 §2).
     if connection.rcv.acknowledge.urgency() == Urgency::Now
         && (connection.has_sack_to_report() || connection.rcv.acknowledge.owes_duplicates())
     {
@@ -122,7 +122,7 @@ fn resend_octets_max(connection: &Connection, cx: &Context<'_>) -> u32 {
     if !connection.recovery.is_recovering() {
         return 0;
     }
-    let smss = connection.smss();
+    let smss = connection.text_octets_max();
     let room = cwnd_room(connection) / smss * smss;
     let most = super_octets(cx, smss);
     if connection.recovery.resends_regardless() {
@@ -216,7 +216,7 @@ fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoin
         return send_bare_fin(connection, cx);
     }
     restart_after_idle(connection, cx);
-    let smss = connection.smss();
+    let smss = connection.text_octets_max();
     let decision = cut(&Offer {
         unsent,
         usable: connection.snd.window.usable(),
@@ -311,7 +311,7 @@ fn emit_text(
     text: Text,
     cx: &mut Context<'_>,
 ) -> Outgoing {
-    let smss = connection.smss();
+    let smss = connection.text_octets_max();
     let end = form.seq + text.octets() as u32;
     if !text.is_empty() && end == connection.snd.queue.end() {
         // MUST-61: the last of what is queued is pushed.

@@ -189,16 +189,20 @@ fn syn_options(connection: &Connection, cx: &Context<'_>) -> TcpOptions {
     }
 }
 
-/// Timestamps on every segment, SACK blocks on bare acknowledgments.
+/// Timestamps on every segment, SACK blocks on every one that acknowledges less than what is here
+/// (RFC 2018 §4): as many as fit, beside text as many as [`Connection::text_octets_max`] left room for.
 fn options(connection: &mut Connection, form: &Form, cx: &Context<'_>) -> TcpOptions {
     let mut options = TcpOptions {
         timestamps: connection.timestamps.map(|it| it.option(cx.now)),
         ..TcpOptions::default()
     };
-    let is_bare = form.text.is_empty() && !form.flags.contains(TcpFlags::FIN);
-    if is_bare && connection.has_sack_to_report() {
-        // RFC 2018 §3: four blocks, or three beside timestamps.
-        let room = SACK_BLOCKS_MAX - usize::from(options.timestamps.is_some());
+    if connection.has_sack_to_report() {
+        let room = if form.text.is_empty() {
+            // RFC 2018 §3: four blocks, or three beside timestamps.
+            SACK_BLOCKS_MAX - usize::from(options.timestamps.is_some())
+        } else {
+            connection.sack_blocks_beside_text()
+        };
         options.sack = sack_blocks(connection, room);
     }
     options

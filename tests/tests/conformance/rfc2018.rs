@@ -307,3 +307,57 @@ fn bad_63_reneging_and_senseless_blocks_do_no_harm() {
     // What the first rounds resent was thrown away above; the stream is whole all the same.
     assert!(got == pattern(0, 100_000), "{} octets", got.len());
 }
+
+/// The first segment of text after the peer's text arrived at `offsets`.
+fn text_beside(peer: Peer, offsets: &[u32]) -> (Flow, Segment) {
+    let mut scene = Scene::new(BOTH[0]);
+    let flow = scene.accept(peer);
+    for offset in offsets {
+        send_at(&mut scene, &flow, *offset);
+    }
+    scene.segments();
+    scene.host.send(flow.connection, &pattern(0, 5_000));
+    let sent = scene.segments();
+    let text = sent.into_iter().find(|it| !it.text.is_empty()).unwrap();
+    (flow, text)
+}
+
+#[test]
+fn rfc2018_every_ack_tells_of_holes_also_one_with_text() {
+    for peer in [Peer::sack(), Peer::modern()] {
+        let (_, full) = text_beside(peer.clone(), &[]);
+        assert_eq!(full.sack_blocks(), []);
+        let (flow, one) = text_beside(peer.clone(), &[100]);
+        assert_eq!(one.sack_blocks(), [block(&flow, 100, 200)]);
+        // A block takes 12 octets with what pads it, each further one 8; that much less text fits.
+        assert_eq!(one.len(), full.len() - 12);
+        let (_, three) = text_beside(peer, &[100, 300, 500, 700]);
+        assert_eq!(three.sack_blocks().len(), 3);
+        assert_eq!(three.len(), full.len() - 28);
+    }
+}
+
+#[test]
+fn rfc2018_a_fin_that_waits_is_reported_with_the_text_before_it() {
+    for family in BOTH {
+        let mut scene = Scene::new(family);
+        let flow = scene.accept(Peer::sack());
+        scene.segments();
+        scene.send(&flow.at(100).text(pattern(100, 100)).flags("FA"));
+        let ack = scene.expect(see("A"));
+        assert_eq!(ack.sack_blocks(), [block(&flow, 100, 201)]);
+
+        let mut scene = Scene::new(family);
+        let flow = scene.accept(Peer::sack());
+        scene.segments();
+        scene.send(&flow.at(100).flags("FA"));
+        let ack = scene.expect(see("A"));
+        assert_eq!(ack.sack_blocks(), [block(&flow, 100, 101)]);
+        // What was missing comes, and the stream ends.
+        scene.send(&flow.at(0).text(pattern(0, 100)));
+        let ack = scene.expect(see("A"));
+        assert_eq!(ack.ack, flow.nxt.wrapping_add(101));
+        assert_eq!(ack.sack_blocks(), []);
+        scene.assert_state(&flow, State::CloseWait);
+    }
+}

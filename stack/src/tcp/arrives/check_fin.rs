@@ -53,10 +53,13 @@ fn note_fin(connection: &mut Connection, segment: &Segment) {
         return;
     }
     connection.rcv.fin = Some(position);
-    if let Some(waiting) = &mut connection.rcv.out_of_order {
-        waiting.reassembly.truncate(position);
-    }
     if position != connection.rcv.position {
+        // It waits, and is reported like text: a sender that hears of it does not repeat it.
+        let waiting = connection.out_of_order();
+        waiting.reassembly.end_at(position);
+        if let Some(block) = waiting.reassembly.ranges().range_with(position) {
+            waiting.sack.on_out_of_order(block.start);
+        }
         connection.acknowledge_now(SendReason::AcknowledgeFin);
     }
 }

@@ -40,8 +40,8 @@ pub(crate) struct Reassembly {
 
 impl Reassembly {
     /// True if nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
     }
 
     /// What is there.
@@ -116,8 +116,8 @@ impl Reassembly {
         }
     }
 
-    /// Forgets everything from `position` on (the stream ends there).
-    pub(crate) fn truncate(&mut self, position: u64) {
+    /// The stream ends at `position`: what was kept beyond is forgotten, and the FIN counts as there.
+    pub(crate) fn end_at(&mut self, position: u64) {
         let beyond = self.pieces.split_off(&position);
         for piece in beyond.values() {
             self.held_octets -= piece.len() + PIECE_OCTETS;
@@ -130,5 +130,7 @@ impl Reassembly {
             piece.truncate(keep);
         }
         self.ranges.remove_from(position);
+        // One more range than pieces is no matter: it is the last one.
+        let _ = self.ranges.insert(position..position + 1, usize::MAX);
     }
 }

@@ -104,11 +104,13 @@ fn what_lies_beyond_the_end_of_the_stream_is_forgotten() {
             .insert(at, &Bytes::from_static(b"12345"), LIMITS)
             .unwrap();
     }
-    reassembly.truncate(22);
+    reassembly.end_at(22);
+    // The FIN counts as there, though there is no octet for it.
+    assert_eq!(reassembly.ranges().range_with(20), Some(20..23));
     assert_eq!(drain(&mut reassembly, 10), b"12345");
     assert_eq!(drain(&mut reassembly, 20), b"12");
     assert_eq!(reassembly.held_octets(), 0);
-    assert!(reassembly.ranges().is_empty());
+    assert_eq!(reassembly.ranges().range_with(22), Some(22..23));
 }
 
 fn blocks(sack: &mut SackReporter, ranges: &Ranges, most: usize) -> Vec<(u64, u64)> {

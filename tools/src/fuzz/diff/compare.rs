@@ -99,6 +99,8 @@ impl Side {
         let seq = segment.seq.wrapping_sub(iss);
         let ack = segment.ack.wrapping_sub(irs);
         if has(flags::RST) {
+            // The answer to a segment without ACK counts from nobody's SYN (RFC 9293 §3.5.2).
+            let seq = if segment.seq == 0 { 0 } else { seq };
             let ack = if has(flags::ACK) { ack } else { 0 };
             summary
                 .resets
