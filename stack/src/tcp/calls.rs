@@ -273,6 +273,13 @@ impl Tcp {
             Release::Abort => false,
         };
         connection.handle = Handle::Released;
+        if connection.state == State::TimeWait && how != Release::Abort {
+            // The peer has heard and said everything: a reset would only take away what TIME-WAIT
+            // protects (RFC 9293 §3.10.4).
+            connection.rcv.queue.clear();
+            self.settle(cx, id.0);
+            return Ok(());
+        }
         if how == Release::Abort || is_unread {
             self.abort(cx, id.0);
             return Ok(());

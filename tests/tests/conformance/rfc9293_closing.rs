@@ -139,6 +139,25 @@ fn rfc9293_shld_3_unread_text_at_a_close_draws_a_reset() {
     }
 }
 
+#[test]
+fn rfc9293_a_close_in_time_wait_takes_nothing_away_whatever_is_unread() {
+    for how in [Release::Close, Release::CloseUnread] {
+        let mut scene = Scene::new(BOTH[0]);
+        let mut flow = scene.accept(Peer::default());
+        scene.host.shut_down(flow.connection);
+        scene.expect(see("FA"));
+        flow.rcv = flow.rcv.wrapping_add(1);
+        scene.send(&flow.seg().text(b"unread").flags("FA"));
+        flow.nxt = flow.nxt.wrapping_add(7);
+        scene.expect(see("A").ack(flow.nxt));
+        scene.host.release(flow.connection, how);
+        scene.silence();
+        // The peer did not hear the last ACK.
+        scene.send(&fin_again(&flow));
+        scene.expect(see("A").seq(flow.rcv).ack(flow.nxt).bare());
+    }
+}
+
 /// A RST whose ACK bit is left open: RFC 9293 §3.10.5 wants SEQ=SND.NXT and nothing else.
 fn see_reset(flow: &Flow) -> sidestep_tests::expect::Expect {
     sidestep_tests::expect::see_any_reset().seq(flow.rcv).bare()

@@ -1,7 +1,7 @@
 //! The kernel's side of the comparison: its sockets, and the other end of a TUN.
 //!
 //! A packet that is written to the TUN is processed before the write returns, so what the kernel has to
-//! say at once can be read at once; nothing here waits. All of it is in the calling thread's network
+//! say at once can mostly be read at once; where our stack said something, it is waited for a moment. All of it is in the calling thread's network
 //! namespace, whose settings are those under which both follow the same RFCs.
 
 use std::collections::VecDeque;
@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, accept_with, bind,
@@ -37,6 +38,8 @@ const BATCH_MAX: usize = 64;
 const PORTS: std::ops::Range<u16> = 10_000..60_000;
 /// Packets that may wait for us.
 const TX_QUEUE_PACKETS: u32 = 4_096;
+/// How long the kernel may take to say what our stack says at once.
+const PATIENCE: Duration = Duration::from_millis(3);
 /// Octets that are read in one call.
 const READ_OCTETS_MAX: usize = 65_536;
 
@@ -185,6 +188,17 @@ impl Kernel {
         }
     }
 
+    /// Until something has left, or [`PATIENCE`] is over.
+    fn wait(&self) -> Result<(), KernelError> {
+        let patience = Timespec::try_from(PATIENCE).unwrap_or_default();
+        let descriptor = self.tun.descriptor();
+        poll(
+            &mut [PollFd::new(&descriptor, PollFlags::IN)],
+            Some(&patience),
+        )?;
+        Ok(())
+    }
+
     fn drain(&mut self) -> Result<(), KernelError> {
         self.receive().map(drop)
     }
@@ -233,7 +247,12 @@ impl Run<'_> {
             Step::Call(_) if turn.answer == Answer::None => (None, Answer::None),
             Step::Call(said) => (None, self.call(*said)?),
         };
-        let out = self.out()?;
+        let mut out = self.out()?;
+        if out.is_empty() && !turn.out.is_empty() {
+            // Now and then the kernel leaves what it would do at once to another thread of its own.
+            self.kernel.wait()?;
+            out = self.out()?;
+        }
         Ok(Turn {
             step: turn.step.clone(),
             at: turn.at,
@@ -353,8 +372,9 @@ impl Run<'_> {
 
     /// Nothing of this sequence stays behind but TIME-WAIT.
     fn end(mut self) -> Result<(), KernelError> {
-        // Half open, or established and not accepted: a reset at RCV.NXT, wherever that is by now.
-        if self.socket.is_none() && !self.closed && !self.opens {
+        self.abort();
+        if !self.opens {
+            // Half open, or established and not accepted, or opened anew after its end.
             let mut reset = super::step::Inbound {
                 flags: flags::RST,
                 seq: 1,
@@ -372,7 +392,6 @@ impl Run<'_> {
                 self.abort();
             }
         }
-        self.abort();
         self.kernel.drain()
     }
 

@@ -42,7 +42,7 @@ known! {
     DuplicateReports = "duplicate-reports";
     /// A segment without ACK, RST and SYN.
     NoAck = "no-ack";
-    /// Text or a FIN behind the peer's FIN.
+    /// A peer that contradicts itself about where its stream ends.
     BehindFin = "behind-fin";
     /// The options of a SYN-ACK when two SYNs cross.
     CrossingSyn = "crossing-syn";
@@ -52,6 +52,32 @@ known! {
     CallBeforeOpen = "call-before-open";
     /// A connection that ended before it was accepted.
     AcceptOfDead = "accept-of-dead";
+    /// An acknowledgment far below SND.UNA, with text.
+    OldAck = "old-ack";
+    /// An old segment without text, by its timestamp.
+    OldBareAck = "old-bare-ack";
+    /// Whether the reset of a connection whose text nobody reads acknowledges.
+    UnreadReset = "unread-reset";
+    /// Our FIN, where the peer's window is closed.
+    FinAtClosedWindow = "fin-at-closed-window";
+    /// What was received before a reset, and not read.
+    ResetFlushes = "reset-flushes";
+    /// A reset at the place of the peer's FIN.
+    ResetAtFin = "reset-at-fin";
+    /// Text out of order that nobody will read.
+    ReleasedSack = "released-sack";
+    /// What is not in order, in FIN-WAIT-2 without a user.
+    ReleasedFinWait2 = "released-fin-wait-2";
+    /// A bare ACK beyond RCV.NXT in TIME-WAIT.
+    TimeWaitAck = "time-wait-ack";
+    /// A segment that ends at RCV.NXT.
+    EndsAtWindow = "ends-at-window";
+    /// A SYN at RCV.NXT in TIME-WAIT.
+    ReopenAtEdge = "reopen-at-edge";
+    /// The window of a segment that begins below RCV.NXT.
+    TrimmedWindow = "trimmed-window";
+    /// The number of a reset where the window shrank.
+    ResetInShrunkWindow = "reset-in-shrunk-window";
 }
 
 /// The entry that explains what differs at `step`.
@@ -63,13 +89,22 @@ pub(super) fn explain(
     their: &Summary,
 ) -> Option<Known> {
     // What one side took and the other did not shows at any later step.
-    let so_far = ours.turns.get(..=step).unwrap_or_default();
+    let so_far = ours.turns.get(..=step).unwrap_or(&ours.turns);
     let turn = so_far.last()?;
     if lacks_timestamps(so_far) {
         return Some(Known::TimestampsMissing);
     }
     if so_far.iter().any(is_odd_for_half_open) {
         return Some(Known::HalfOpen);
+    }
+    if contradicts_its_end(so_far) {
+        return Some(Known::BehindFin);
+    }
+    if resets_at_its_fin(so_far) {
+        return Some(Known::ResetAtFin);
+    }
+    if so_far.iter().any(is_call_before_open) {
+        return Some(Known::CallBeforeOpen);
     }
     let segment = match &turn.step {
         Step::Segment(segment) => Some(segment),
@@ -83,32 +118,153 @@ pub(super) fn explain(
         {
             Some(Known::NoAck)
         }
-        (What::AckPresence | What::Reset, Some(segment))
-            if has_seen_fin(turn.state)
-                && (segment.octets > 0 || segment.flags & flags::FIN != 0) =>
-        {
-            Some(Known::BehindFin)
-        }
         (What::AckPresence, Some(segment)) if acks_unsent(segment, so_far) => {
             Some(Known::AckOfUnsent)
         }
-        (What::Answer, None) if turn.state.is_none_or(is_opening) => Some(match turn.step {
-            Step::Call(Said::Accept) => Known::AcceptOfDead,
-            _ => Known::CallBeforeOpen,
-        }),
+        (What::AckPresence, Some(segment)) if is_old_bare_ack(segment, so_far) => {
+            Some(Known::OldBareAck)
+        }
+        (_, Some(segment)) if segment.octets > 0 && segment.ack as i32 <= -(1 << 29) => {
+            Some(Known::OldAck)
+        }
+        (What::Reset, Some(segment))
+            if our.resets.len() == 1 && their.resets.len() == 1 && segment.octets > 0 =>
+        {
+            Some(Known::UnreadReset)
+        }
+        (What::Reset, Some(_)) if is_released(so_far) && turn.state == Some(State::FinWait2) => {
+            Some(Known::ReleasedFinWait2)
+        }
+        (What::Reset, None) if was_window_closed(so_far) && only_numbers_differ(our, their) => {
+            Some(Known::ResetInShrunkWindow)
+        }
+        (What::Sack, _) if is_released(so_far) && their.sack.is_empty() => {
+            Some(Known::ReleasedSack)
+        }
+        (What::AckPresence, Some(_))
+            if turn.state == Some(State::TimeWait) && our.ack.is_none() =>
+        {
+            Some(Known::TimeWaitAck)
+        }
+        (What::AckPresence, Some(segment)) if our.ack == Some(end_of(segment)) => {
+            Some(Known::EndsAtWindow)
+        }
+        (What::Syn, Some(segment))
+            if turn.state == Some(State::TimeWait) && their.ack == Some(segment.seq) =>
+        {
+            Some(Known::ReopenAtEdge)
+        }
+        (What::Text, _) if our.fin && !their.fin && was_window_closed(so_far) => {
+            Some(Known::FinAtClosedWindow)
+        }
+        (What::Text, _) if our.text.is_none() && closes_window_with_old_text(so_far) => {
+            Some(Known::TrimmedWindow)
+        }
+        (What::Answer | What::Delivered, None) => match turn.step {
+            Step::Call(Said::Accept) if turn.state.is_none() => Some(Known::AcceptOfDead),
+            Step::Call(Said::Receive(_)) if was_reset(so_far) => Some(Known::ResetFlushes),
+            _ => None,
+        },
         _ => None,
     }
 }
 
-fn is_opening(state: State) -> bool {
+const fn is_opening(state: State) -> bool {
     matches!(state, State::SynSent | State::SynReceived)
 }
 
-const fn has_seen_fin(state: Option<State>) -> bool {
-    matches!(
-        state,
-        Some(State::CloseWait | State::LastAck | State::Closing | State::TimeWait)
-    )
+/// A call of one who opens, or was accepted early, that goes beyond opening.
+fn is_call_before_open(turn: &Turn) -> bool {
+    turn.state.is_some_and(is_opening)
+        && matches!(turn.step, Step::Call(said) if !matches!(said, Said::Accept | Said::Listen))
+}
+
+/// Text beyond a FIN, or two FINs at different places.
+fn contradicts_its_end(turns: &[Turn]) -> bool {
+    let ends = turns.iter().filter_map(|turn| match &turn.step {
+        Step::Segment(it) if it.flags & flags::SYN == 0 => {
+            let has_fin = it.flags & flags::FIN != 0;
+            let end = it.seq.wrapping_add(it.octets as u32);
+            (it.octets > 0 || has_fin).then_some((end, has_fin))
+        }
+        _ => None,
+    });
+    let fins = || ends.clone().filter(|(_, has_fin)| *has_fin);
+    fins().any(|(fin, _)| {
+        ends.clone()
+            .any(|(end, has_fin)| end.wrapping_sub(fin) as i32 > 0 || (has_fin && end != fin))
+    })
+}
+
+/// PAWS refuses it, and there is nothing in it.
+fn is_old_bare_ack(segment: &Inbound, turns: &[Turn]) -> bool {
+    let clock = |it: &Inbound| match it.stamp {
+        Stamp::Clock(clock) => Some(clock),
+        Stamp::None => None,
+    };
+    let before = turns
+        .iter()
+        .rev()
+        .skip(1)
+        .filter_map(|turn| match &turn.step {
+            Step::Segment(it) => clock(it),
+            Step::Call(_) => None,
+        });
+    segment.octets == 0
+        && segment.flags & (flags::SYN | flags::FIN | flags::RST) == 0
+        && clock(segment).is_some_and(|clock| {
+            before
+                .into_iter()
+                .any(|newer| newer.wrapping_sub(clock) as i32 > 0)
+        })
+}
+
+/// One reset each, with the same bits.
+fn only_numbers_differ(our: &Summary, their: &Summary) -> bool {
+    let bits = |it: &Summary| it.resets.iter().map(|reset| reset.0).collect::<Vec<_>>();
+    our.resets.len() == 1 && bits(our) == bits(their)
+}
+
+fn is_released(turns: &[Turn]) -> bool {
+    turns
+        .iter()
+        .any(|turn| matches!(turn.step, Step::Call(Said::Close)))
+}
+
+/// SEG.SEQ + SEG.LEN.
+const fn end_of(segment: &Inbound) -> u32 {
+    let control = (segment.flags & (flags::SYN | flags::FIN)).count_ones();
+    segment.seq.wrapping_add(segment.octets as u32 + control)
+}
+
+/// Text that was there already in part came with a window of zero.
+fn closes_window_with_old_text(turns: &[Turn]) -> bool {
+    segments(turns).any(|it| it.octets > 0 && it.window == 0)
+}
+
+/// A window of zero was among those that the peer advertised; whether it is the last that counts, the
+/// numbers of the segments decide.
+fn was_window_closed(turns: &[Turn]) -> bool {
+    segments(turns).any(|it| it.flags & flags::RST == 0 && it.window == 0)
+}
+
+fn was_reset(turns: &[Turn]) -> bool {
+    segments(turns).any(|it| it.flags & flags::RST != 0)
+}
+
+fn resets_at_its_fin(turns: &[Turn]) -> bool {
+    let fins = segments(turns).filter(|it| it.flags & flags::FIN != 0);
+    fins.into_iter().any(|fin| {
+        let place = fin.seq.wrapping_add(fin.octets as u32);
+        segments(turns).any(|it| it.flags & flags::RST != 0 && it.seq == place)
+    })
+}
+
+fn segments(turns: &[Turn]) -> impl Iterator<Item = &Inbound> {
+    turns.iter().filter_map(|turn| match &turn.step {
+        Step::Segment(segment) => Some(segment),
+        Step::Call(_) => None,
+    })
 }
 
 /// Blocks that only one side reports are all of octets that it reports otherwise too.
@@ -123,14 +279,9 @@ fn only_duplicates_differ(our: &Summary, their: &Summary) -> bool {
 }
 
 fn lacks_timestamps(turns: &[Turn]) -> bool {
-    let segments = || {
-        turns.iter().filter_map(|turn| match &turn.step {
-            Step::Segment(segment) => Some(segment),
-            Step::Call(_) => None,
-        })
-    };
-    segments().any(|it| it.flags & flags::SYN != 0 && it.stamp != Stamp::None)
-        && segments().any(|it| it.flags & (flags::SYN | flags::RST) == 0 && it.stamp == Stamp::None)
+    segments(turns).any(|it| it.flags & flags::SYN != 0 && it.stamp != Stamp::None)
+        && segments(turns)
+            .any(|it| it.flags & (flags::SYN | flags::RST) == 0 && it.stamp == Stamp::None)
 }
 
 /// In SYN-RECEIVED we go through the checks in the RFC's order and keep what is in the window; the kernel
@@ -157,4 +308,25 @@ fn acks_unsent(segment: &Inbound, turns: &[Turn]) -> bool {
         })
     });
     segment.ack > sent.max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Known, TABLE};
+
+    #[test]
+    fn the_table_has_a_line_with_clause_and_both_sides_for_each_entry() {
+        let lines: Vec<Vec<&str>> = TABLE
+            .lines()
+            .skip(1)
+            .map(|line| line.split('\t').collect())
+            .collect();
+        let names: Vec<&str> = lines.iter().map(|line| line[0]).collect();
+        let entries: Vec<&str> = Known::ALL.iter().map(|known| known.name()).collect();
+        assert_eq!(names, entries);
+        for line in lines {
+            assert_eq!(line.len(), 4, "{line:?}");
+            assert!(line[1].starts_with("RFC "), "{line:?}");
+        }
+    }
 }
