@@ -143,6 +143,28 @@ pub enum ReusePort {
     Yes,
 }
 
+/// Who decides whether a SYN is answered.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Admission {
+    /// Every SYN is, while there is room.
+    #[default]
+    Automatic,
+    /// The user is asked by [`Event::SynArrived`](crate::Event::SynArrived) and answers with
+    /// [`Call::Decide`]: as a forwarder does, which has to find out first whether it can connect.
+    Ask,
+}
+
+/// What becomes of a SYN that the user was asked about.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Decision {
+    /// The SYN-ACK is sent; the connection comes by [`Call::Accept`] once the handshake is over.
+    Accept,
+    /// The peer is told that nobody listens.
+    Reset,
+    /// The peer hears nothing.
+    Drop,
+}
+
 /// OPEN, passive.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Listen {
@@ -154,6 +176,14 @@ pub struct Listen {
     pub options: ConnectionOptions,
     /// Whether other listeners may have the same port.
     pub reuse_port: ReusePort,
+    /// Connections are offered only when text came, or the end, or so much time has passed; the
+    /// oldest of too many that say nothing is reset. Linux: `TCP_DEFER_ACCEPT`.
+    pub defer_accept: Option<Duration>,
+    /// Who decides whether a SYN is answered.
+    pub admission: Admission,
+    /// So many connections may be handed over, with the text of their SYN, before the peer has
+    /// proved to be where the SYN came from (RFC 7413 §4.2); 0 is off. Such text may come twice.
+    pub fast_open: u32,
 }
 
 /// How much of a connection to end.
@@ -412,6 +442,22 @@ pub enum Call {
 
     /// OPEN, active. [`Reply::Connection`], then `Established` or `Failed`.
     OpenConnection(OpenConnection),
+    /// OPEN, active, with text that goes with the SYN if the server gave a cookie before (RFC 7413),
+    /// else after it. It may arrive twice. [`Reply::Connection`]; as much of the text as the send
+    /// buffer has room for is taken.
+    OpenFast {
+        /// How to open.
+        open: OpenConnection,
+        /// The first text.
+        text: Bytes,
+    },
+    /// Decides about a SYN of [`Event::SynArrived`](crate::Event::SynArrived). [`Reply::Done`].
+    Decide {
+        /// Which one.
+        connection: ConnectionId,
+        /// What becomes of it.
+        decision: Decision,
+    },
     /// OPEN, passive. [`Reply::Listener`], then `Acceptable` for each connection.
     Listen(Listen),
     /// Takes the oldest waiting connection. [`Reply::Accepted`].

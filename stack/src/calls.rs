@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::call::{
     Call, CallRefused, GroupLoop, Local, OpenConnection, OpenSocket, RawId, Reply, SendDatagram,
@@ -55,7 +55,12 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
             Ok(Reply::Done)
         }
 
-        Call::OpenConnection(call) => open_connection(protocols, cx, &call),
+        Call::OpenConnection(call) => open_connection(protocols, cx, &call, None),
+        Call::OpenFast { open, text } => open_connection(protocols, cx, &open, Some(text)),
+        Call::Decide {
+            connection,
+            decision,
+        } => tcp.decide(cx, connection, decision).map(done),
         Call::Listen(call) => {
             check_local(ip, &call.local)?;
             let (listener, port) = tcp.listen(cx, &call)?;
@@ -131,6 +136,7 @@ fn open_connection(
     protocols: &mut Protocols,
     cx: &mut Context<'_>,
     call: &OpenConnection,
+    text: Option<Bytes>,
 ) -> Answer {
     let remote = call.remote.ip();
     let is_one_host = protocols.ip.cast_of(remote) == Cast::Unicast && !remote.is_unspecified();
@@ -138,7 +144,7 @@ fn open_connection(
         return Err(CallRefused::RemoteNotUnicast);
     }
     let path = protocols.ip.route(remote, call.local_address)?;
-    let (connection, local) = protocols.tcp.open(cx, call, path_to(path))?;
+    let (connection, local) = protocols.tcp.open_with(cx, call, path_to(path), text)?;
     Ok(Reply::Connection { connection, local })
 }
 

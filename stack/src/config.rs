@@ -181,6 +181,31 @@ limits! {
     backlog_segments_max = 4_096, 1..=65_536, "Linux somaxconn";
     /// Half-open connections of one listener.
     syn_queue_segments_max = 4_096, 1..=65_536, "RFC 4987 §3";
+    /// Half-open connections of one listener that one source may have: an address of IPv4, a /64 of
+    /// IPv6. The SYNs beyond are treated as if the queue were full.
+    syn_queue_source_segments_max = 1_024, 1..=65_536, "RFC 4987 §3.3";
+    /// SYN cookies: 0 never, 1 when the SYN queue is full, 2 always.
+    syn_cookies_mode = 1, 0..=2, "RFC 4987 §3.6";
+    /// How long a SYN cookie is good for, at least; at most twice as long.
+    syn_cookie_period_ms = 64_000, 1_000..=600_000, "RFC 4987 §3.6";
+    /// ACKs without a cookie from one source (and those that share its bucket) in a second; more are
+    /// not looked at.
+    syn_cookie_failures_per_second = 256, 1..=65_535, "RFC 4987 §3.6";
+    /// SYNs of one listener that the application was asked about and has not decided.
+    syn_decisions_max = 1_024, 1..=65_536, "design §6";
+    /// How long a SYN waits for the application's decision.
+    syn_decision_ms = 3_000, 1..=86_400_000, "design §6; RFC 6298 §2.1 has the peer ask again";
+    /// Fast Opens of one listener whose handshake is not over, at most; a listener may ask for less.
+    fast_open_pending_max = 1_024, 0..=65_536, "RFC 7413 §4.2";
+    /// How long a key for Fast Open cookies is used; the one before is good as long again.
+    fast_open_key_ms = 3_600_000, 1_000..=2_678_400_000, "RFC 7413 §4.1.2";
+    /// How long a Fast Open whose peer sent a RST counts as pending.
+    fast_open_reset_ms = 60_000, 0..=600_000, "RFC 7413 §5.1";
+    /// Hosts whose Fast Open cookies are remembered.
+    fast_open_cookies_max = 1_024, 1..=65_536, "RFC 7413 §4.1.3";
+    /// How long no Fast Open is tried with a host that gave no cookie, or on whose path SYNs with
+    /// text are lost; twice as long with each further failure.
+    fast_open_pause_ms = 60_000, 1_000..=86_400_000, "RFC 7413 §4.1.3.1";
     /// Received octets that wait for the application.
     receive_buffer_octets = 524_288, 4_096..=1_073_725_440, "performance: what a TUN queue holds";
     /// Octets that wait to be sent or acknowledged.
@@ -203,6 +228,10 @@ limits! {
     r2_retransmissions = 15, 3..=255, "RFC 9293 §3.8.3, SHLD-11";
     /// R2 for a SYN: how long an opening is tried.
     syn_give_up_ms = 180_000, 1_000..=86_400_000, "RFC 9293 §3.8.3, MUST-23";
+    /// How often a SYN is sent again, at most.
+    syn_retransmissions_max = 255, 1..=255, "RFC 9293 §3.8.3, MUST-23; the time counts";
+    /// How often a SYN-ACK is sent again, at most.
+    syn_ack_retransmissions_max = 255, 0..=255, "RFC 9293 §3.8.3; the time counts";
     /// How long a SYN-ACK is tried.
     syn_ack_give_up_ms = 63_000, 1_000..=86_400_000, "RFC 9293 §3.8.3; five retransmissions";
     /// How long an ACK may wait.

@@ -156,6 +156,18 @@ discards! {
     TcpSynQueueFull = "tcp_syn_queue_full", "RFC 4987 §3";
     /// The listener's accept queue is full.
     TcpAcceptQueueFull = "tcp_accept_queue_full", "RFC 9293 §3.10.7.2";
+    /// A SYN that the user was asked about, or decided against.
+    TcpSynUndecided = "tcp_syn_undecided", "RFC 9293 §3.10.7.2";
+    /// An ACK at a listener that lately answered with cookies, but does not bring one of them.
+    TcpCookieWrong = "tcp_cookie_wrong", "RFC 4987 §3.6";
+    /// An ACK that is not looked at for a cookie, after many that did not bring one.
+    TcpCookieUnchecked = "tcp_cookie_unchecked", "RFC 4987 §3.6";
+    /// A segment that follows a lost one, which brings the cookie when it comes again.
+    TcpCookieEarly = "tcp_cookie_early", "RFC 4987 §3.6";
+    /// A Fast Open cookie that is not ours, or too old: the text on the SYN counts for nothing.
+    TcpFastOpenCookie = "tcp_fast_open_cookie", "RFC 7413 §4.1.2";
+    /// So many Fast Opens are pending that the text on another SYN counts for nothing.
+    TcpFastOpenFull = "tcp_fast_open_full", "RFC 7413 §4.2";
     /// Out-of-order text that no memory is left for.
     TcpReassemblyFull = "tcp_reassembly_full", "design §6";
     /// Text or URG after the peer's FIN.

@@ -6,7 +6,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -225,6 +225,28 @@ pub struct LookedUp {
     pub server: Option<String>,
 }
 
+/// A SYN at a listener that asks before it answers
+/// ([`Admission::Ask`](crate::call::Admission::Ask)).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SynArrived {
+    /// At which listener.
+    pub listener: ListenerId,
+    /// What [`Call::Decide`](crate::Call::Decide) names it by.
+    pub connection: ConnectionId,
+    /// To which of our ends.
+    pub local: SocketAddr,
+    /// From whom.
+    pub remote: SocketAddr,
+    /// The MSS that the peer advertised, or the default that stands for it.
+    pub mss: u16,
+    /// Its window scale, if it offers scaling (RFC 7323 §2).
+    pub window_scale: Option<u8>,
+    /// Whether it offers SACK (RFC 2018 §2).
+    pub sack_permitted: bool,
+    /// Whether it offers timestamps (RFC 7323 §3).
+    pub timestamps: bool,
+}
+
 /// Something the application should know.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event {
@@ -232,6 +254,8 @@ pub enum Event {
     Established(ConnectionId),
     /// A connection waits to be accepted.
     Acceptable(ListenerId),
+    /// A SYN waits for a decision, for as long as `Config::syn_decision_ms` says.
+    SynArrived(SynArrived),
     /// There is text, or the end of the stream, to RECEIVE.
     Readable(ConnectionId),
     /// SEND would take octets again.

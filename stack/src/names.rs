@@ -299,7 +299,9 @@ pub(crate) fn takes_event(protocols: &mut Protocols, cx: &mut Context<'_>, event
             }
             is_ours
         }
-        Event::Acceptable(_) | Event::RawArrived(_) | Event::LookedUp(_) => false,
+        Event::Acceptable(_) | Event::SynArrived(_) | Event::RawArrived(_) | Event::LookedUp(_) => {
+            false
+        }
     }
 }
 

@@ -72,6 +72,34 @@ impl Timer {
     }
 }
 
+/// What came of a Fast Open of ours (RFC 7413 §4.2).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum FastOpenOutcome {
+    /// The server took text of the SYN.
+    TextTaken,
+    /// It acknowledged the SYN only: the text is sent again.
+    TextIgnored,
+    /// It gave the cookie that we asked for.
+    CookieGiven,
+    /// It gave none.
+    NoCookie,
+    /// Nobody answered the SYN; the next one is a plain one.
+    Unanswered,
+}
+
+impl FastOpenOutcome {
+    /// What it is, in a few words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::TextTaken => "the text of the SYN was taken",
+            Self::TextIgnored => "the text of the SYN is sent again",
+            Self::CookieGiven => "a cookie was given",
+            Self::NoCookie => "no cookie was given",
+            Self::Unanswered => "nobody answered the SYN",
+        }
+    }
+}
+
 /// Why a name server is asked.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum NameQueryReason {
@@ -174,6 +202,13 @@ pub enum Observation {
         /// The clause that has it move.
         clause: &'static str,
     },
+    /// What came of a Fast Open of ours (RFC 7413 §4.2).
+    FastOpen {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// What.
+        outcome: FastOpenOutcome,
+    },
     /// The path MTU to a destination has a new value (RFC 1191, RFC 8201).
     PathMtuChanged {
         /// To whom.
@@ -201,6 +236,7 @@ impl Observation {
             | Self::Failed { connection, .. }
             | Self::SoftError { connection, .. }
             | Self::RetransmissionTimeoutChanged { connection, .. }
+            | Self::FastOpen { connection, .. }
             | Self::CongestionWindowChanged { connection, .. } => Some(*connection),
             Self::SegmentSent { connection, .. } => *connection,
             // What a connection sent is told by `SegmentSent`, once for a superpacket.
@@ -223,6 +259,7 @@ impl Observation {
             Self::SegmentSent { reason, .. } => reason.clause(),
             Self::TimerFired { timer, .. } => timer.clause(),
             Self::RetransmissionTimeoutChanged { .. } => "RFC 6298 §2",
+            Self::FastOpen { .. } => "RFC 7413 §4.2",
             Self::PathMtuChanged { .. } => "RFC 1191 §3, RFC 8201 §4",
             Self::NameQuerySent { reason, .. } => reason.clause(),
         }

@@ -21,7 +21,7 @@ use crate::names::Names;
 use crate::observe::{Log, Observation};
 use crate::raw::Raw;
 use crate::status::Status;
-use crate::tcp::{Tcp, TcpCounts};
+use crate::tcp::{OpeningCounters, Tcp, TcpCounts};
 use crate::udp::Udp;
 use crate::wire::packet::{Offload, OutPacket, Packet};
 use crate::{calls, egress, ingress};
@@ -57,6 +57,8 @@ pub struct Counters {
     pub octets_out: u64,
     /// Connections, listeners and what they hold.
     pub tcp: TcpCounts,
+    /// How connections began so far.
+    pub openings: OpeningCounters,
     /// UDP sockets.
     pub udp_sockets: usize,
     /// Raw sockets.
@@ -231,6 +233,7 @@ impl Stack {
             octets_in: self.octets_in,
             octets_out: self.octets_out,
             tcp: parts.tcp.counts(),
+            openings: parts.tcp.openings(),
             udp_sockets: parts.udp.len(),
             raw_sockets: parts.raw.len(),
             datagram_octets: parts.udp.queued_octets() + parts.raw.queued_octets(),

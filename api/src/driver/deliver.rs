@@ -234,8 +234,8 @@ impl Desk {
                 // Somebody may be waiting for the text to go before it is released.
                 self.send_and_serve(now, connection);
             }
-            // In line, and asked for by STATUS; soft errors likewise.
-            Event::Urgent(_) | Event::Soft { .. } => {}
+            // In line, and asked for by STATUS; soft errors likewise. No listener here asks.
+            Event::SynArrived(_) | Event::Urgent(_) | Event::Soft { .. } => {}
             Event::Released(connection) => {
                 self.onlookers.released(&mut self.stack, connection);
                 self.channels.leaving.remove(connection.0);

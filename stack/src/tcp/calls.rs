@@ -10,7 +10,9 @@ use bytes::Bytes;
 
 use super::call::{abort, accept, close, open, receive, send, status};
 use super::connection::{Connection, Handle, NewConnection, Opening};
+use super::half_open::Admitted;
 use super::listener::Listener;
+use super::opening::{is_deferred, is_waiting};
 use super::settings::Settings;
 use super::{PathTo, Record, Tcp, reset};
 use crate::base::Key;
@@ -36,6 +38,21 @@ impl Tcp {
         cx: &mut Context<'_>,
         call: &OpenConnection,
         path: PathTo,
+    ) -> Result<(ConnectionId, SocketAddr), CallRefused> {
+        self.open_with(cx, call, path, None)
+    }
+
+    /// As [`open`](Self::open); with `text`, as much of it as may be goes with the SYN (RFC 7413).
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &OpenConnection,
+        path: PathTo,
+        text: Option<Bytes>,
     ) -> Result<(ConnectionId, SocketAddr), CallRefused> {
         open::check_addresses(path.source, call.remote.ip())?;
         if call.remote.port() == 0 {
@@ -68,6 +85,14 @@ impl Tcp {
         let place = self.destinations.add(tuple.remote.ip(), key);
         if let Some(Record::Connection(connection)) = self.records.get_mut(key) {
             connection.place = Some(place);
+            if let Some(text) = text {
+                let (server, mss) = (tuple.remote.ip(), connection.path.peer_mss);
+                if let Some(offer) = self.fast_open.offer(server, mss, cx.now) {
+                    connection.offer_fast(&offer);
+                }
+                // It is SYN-SENT: text is queued.
+                let _ = send::user_calls(connection, text);
+            }
         }
         self.settle(cx, key);
         Ok((ConnectionId(key), tuple.local))
@@ -126,12 +151,9 @@ impl Tcp {
         if self.demux.conflicts_as(&local, call.reuse_port) {
             return Err(CallRefused::AddressInUse);
         }
-        let most = usize::try_from(cx.config.backlog_segments_max).unwrap_or(usize::MAX);
-        let backlog = call.backlog.unwrap_or(most).clamp(1, most);
-        let settings = Settings::new(&call.options, cx.config);
         let key = self
             .listeners
-            .insert_with(|key| Listener::new(ListenerId(key), local, settings, backlog));
+            .insert_with(|key| Listener::new(ListenerId(key), local, call, cx.config, cx.random));
         // Free: looked at above.
         let _ = self.demux.bind_as(local, key, call.reuse_port);
         Ok((ListenerId(key), port))
@@ -151,14 +173,16 @@ impl Tcp {
             .listeners
             .get_mut(id.0)
             .ok_or(CallRefused::NoSuchEntry)?;
-        while let Some(key) = listener.accept_queue.pop_front() {
-            if let Some(Record::Connection(connection)) = self.records.get_mut(key) {
-                let accepted = accept::hand_over(connection);
-                self.settle(cx, key);
-                return Ok(Some(accepted));
-            }
-        }
-        Ok(None)
+        let records = &self.records;
+        let Some(key) = listener.accept_queue.pop(|it| is_waiting(records.get(it))) else {
+            return Ok(None);
+        };
+        let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+            return Ok(None);
+        };
+        let accepted = accept::hand_over(connection);
+        self.settle(cx, key);
+        Ok(Some(accepted))
     }
 
     /// Ends a listener. What waits in its queues is reset.
@@ -176,13 +200,23 @@ impl Tcp {
             .remove(id.0)
             .ok_or(CallRefused::NoSuchEntry)?;
         self.demux.unbind(&listener.local, id.0);
-        while let Some(key) = listener.accept_queue.pop_front() {
+        loop {
+            let records = &self.records;
+            let waiting = listener.accept_queue.pop(|it| is_waiting(records.get(it)));
+            let deferred = || listener.deferred.pop(|it| is_deferred(records.get(it)));
+            let Some(key) = waiting.or_else(deferred) else {
+                break;
+            };
             self.abort(cx, key);
         }
-        while let Some(key) = listener.pop_half_open() {
+        for key in listener.syn_queue.drain() {
             let Some(Record::HalfOpen(half_open)) = self.records.get(key) else {
                 continue;
             };
+            if half_open.admitted == Admitted::Undecided {
+                self.forget_half_open(cx, key, "RFC 9293 §3.10.4");
+                continue;
+            }
             let tuple = half_open.tuple;
             let rst = reset::aborting(
                 tuple.local.port(),
@@ -353,7 +387,7 @@ impl Tcp {
     }
 
     /// ABORT: queues are dropped, the peer is told, the name is given up.
-    fn abort(&mut self, cx: &mut Context<'_>, key: Key) {
+    pub(super) fn abort(&mut self, cx: &mut Context<'_>, key: Key) {
         let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
             return;
         };

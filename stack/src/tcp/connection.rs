@@ -8,6 +8,7 @@ use core::net::IpAddr;
 
 use super::challenge::ChallengeLimiter;
 use super::congestion::{Congestion, CongestionControl, Handshake};
+use super::fast_open::FastOpening;
 use super::negotiate::{self, Agreed, TIMESTAMP_OPTION_OCTETS};
 use super::receive::{OutOfOrder, ReceiveHalf};
 use super::recovery::rtt::RttEstimator;
@@ -40,6 +41,8 @@ pub(crate) enum Opening {
 pub(crate) enum Handle {
     /// It waits in an accept queue; the user does not know of it.
     Waiting,
+    /// It waits for text before it is offered.
+    Deferred,
     /// The user.
     Held,
     /// Nobody any more: text of the peer has no reader.
@@ -192,6 +195,10 @@ pub(crate) struct Connection {
     pub(crate) is_announced: bool,
     /// Whether the stack counts it among those in TIME-WAIT.
     pub(crate) counts_as_time_wait: bool,
+    /// Until the handshake is over: what there is to know of its Fast Open.
+    pub(crate) fast_open: Option<Box<FastOpening>>,
+    /// Whether its listener counts it among the Fast Opens that are pending.
+    pub(crate) counts_as_fast_open: bool,
 }
 
 /// What a new connection begins with.
@@ -268,6 +275,8 @@ impl Connection {
             is_ready: false,
             is_announced: false,
             counts_as_time_wait: false,
+            fast_open: None,
+            counts_as_fast_open: false,
         }
     }
 
@@ -307,7 +316,9 @@ impl Connection {
         let smss = self.smss();
         self.congestion.on_established(smss, handshake);
         self.tell_cwnd("RFC 6928 §2", cx);
-        self.timers.stop(Timer::User);
+        if self.handle != Handle::Deferred {
+            self.timers.stop(Timer::User);
+        }
         self.enter(State::Established, clause, cx);
         self.notices.established = self.opening == Opening::Active;
         if self.snd.queue.is_closed() {

@@ -16,7 +16,7 @@ use crate::config::{Config, millis};
 use crate::observe::{SendReason, State};
 use crate::socket::FourTuple;
 use crate::wire::tcp::{TcpFlags, TcpHeader};
-use crate::wire::tcp_options::{TcpOptions, Timestamps};
+use crate::wire::tcp_options::{FastOpen, TcpOptions, Timestamps};
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -51,6 +51,23 @@ pub(crate) struct HalfOpen {
     pub(crate) is_ready: bool,
     /// How many answers to what may be forged.
     pub(crate) challenge: ChallengeLimiter,
+    /// Its place in the SYN queue.
+    pub(crate) place: u32,
+    /// Whether it is to be answered at all.
+    pub(crate) admitted: Admitted,
+    /// Whether the user was told of it.
+    pub(crate) was_told: bool,
+    /// The cookie that its SYN-ACK brings (RFC 7413 §4.1.1).
+    pub(crate) fast_open: Option<FastOpen>,
+}
+
+/// Whether a SYN is to be answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Admitted {
+    /// It is.
+    Yes,
+    /// The user was asked and has not decided.
+    Undecided,
 }
 
 impl HalfOpen {
@@ -75,7 +92,17 @@ impl HalfOpen {
 
     /// When it is given up.
     pub(crate) fn give_up_at(&self, config: &Config) -> Instant {
-        self.began_at + millis(config.syn_ack_give_up_ms)
+        let patience = match self.admitted {
+            Admitted::Yes => config.syn_ack_give_up_ms,
+            Admitted::Undecided => config.syn_decision_ms,
+        };
+        self.began_at + millis(patience)
+    }
+
+    /// Whether it was tried for long enough, or often enough.
+    pub(crate) fn gives_up(&self, config: &Config, now: Instant) -> bool {
+        self.give_up_at(config) <= now
+            || u64::from(self.retransmissions) >= config.syn_ack_retransmissions_max
     }
 
     /// <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>
@@ -89,6 +116,7 @@ impl HalfOpen {
                 window_scale: self.agreed.shifts.map(|it| it.rcv),
                 sack_permitted: self.agreed.sack,
                 timestamps: self.timestamps(now),
+                fast_open: self.fast_open,
                 ..TcpOptions::default()
             },
             ..self.header()

@@ -7,7 +7,7 @@
 use core::net::SocketAddr;
 use core::ops::ControlFlow;
 
-use super::arrives::{Verdict, closed, listen, syn_received, syn_sent, synchronized};
+use super::arrives::{Verdict, closed, syn_received, syn_sent, synchronized};
 use super::call::{abort, open};
 use super::connection::{Connection, Handle};
 use super::segment::Segment;
@@ -16,7 +16,7 @@ use crate::base::{Key, SeqNumber};
 use crate::call::{ConnectionId, ListenerId};
 use crate::context::Context;
 use crate::discard::Discard;
-use crate::observe::{Observation, SendReason, State};
+use crate::observe::{SendReason, State};
 use crate::socket::FourTuple;
 use crate::wire::checksum::Sum;
 use crate::wire::packet::{Cast, Datagram, ReceivedChecksum};
@@ -38,7 +38,7 @@ impl Tcp {
                 self.half_open_arrives(cx, key, &mut segment, path);
             }
             Some(key) => self.connection_arrives(cx, key, &mut segment, path),
-            None => self.unconnected_arrives(cx, &segment, path, None),
+            None => self.unconnected_arrives(cx, &mut segment, path, None),
         }
     }
 
@@ -47,7 +47,7 @@ impl Tcp {
     }
 
     /// A segment for a connection.
-    fn connection_arrives(
+    pub(super) fn connection_arrives(
         &mut self,
         cx: &mut Context<'_>,
         key: Key,
@@ -139,37 +139,11 @@ impl Tcp {
         }
     }
 
-    /// The half-open connection becomes one, and waits to be accepted.
-    fn complete_handshake(&mut self, cx: &mut Context<'_>, key: Key) {
-        let Some(Record::HalfOpen(half_open)) = self.records.get(key) else {
-            return;
-        };
-        let (half_open, id) = (half_open.as_ref().clone(), half_open.listener);
-        let half_open_is_ready = half_open.is_ready;
-        let Some(listener) = self.listeners.get_mut(id.0) else {
-            return;
-        };
-        let destination = half_open.tuple.remote.ip();
-        let settings = listener.settings.clone();
-        let mut connection = half_open.into_connection(key, settings, cx.config, cx.now);
-        connection.place = Some(self.destinations.add(destination, key));
-        connection.is_ready = half_open_is_ready;
-        if let Some(record) = self.records.get_mut(key) {
-            *record = Record::Connection(alloc::boxed::Box::new(connection));
-        }
-        let records = &self.records;
-        listener.drop_half_open(|key| matches!(records.get(key), Some(Record::HalfOpen(_))));
-        listener.accept_queue.push_back(key);
-        listener.is_acceptable = true;
-        self.half_open -= 1;
-        self.announce_listener(id);
-    }
-
     /// A segment that fits no connection. `iss_least` is set if one made room for it.
     fn unconnected_arrives(
         &mut self,
         cx: &mut Context<'_>,
-        segment: &Segment,
+        segment: &mut Segment,
         path: PathTo,
         iss_least: Option<SeqNumber>,
     ) {
@@ -190,74 +164,6 @@ impl Tcp {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// A segment for a listener.
-    fn listener_arrives(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: ListenerId,
-        segment: &Segment,
-        path: PathTo,
-        iss_least: Option<SeqNumber>,
-    ) -> ControlFlow<Verdict> {
-        listen::check_segment(segment)?;
-        let dropped = |reason| ControlFlow::Break(Verdict::Dropped(reason));
-        let Some(listener) = self.listeners.get(id.0) else {
-            return ControlFlow::Break(closed::segment_arrives());
-        };
-        if listener.is_full() {
-            return dropped(Discard::TcpAcceptQueueFull);
-        }
-        if listener.half_open() as u64 >= cx.config.syn_queue_segments_max {
-            self.recycle_half_open(cx, id);
-        }
-        if self.records.len() as u64 >= cx.config.connections_max {
-            return dropped(Discard::TcpConnectionsFull);
-        }
-        let tuple = segment.tuple;
-        let mut iss = self.initial_sequence.iss(&tuple, cx.now);
-        if let Some(least) = iss_least
-            && iss.is_before(least)
-        {
-            iss = least;
-        }
-        let beginning = listen::Beginning {
-            iss,
-            timestamp_offset: self.timestamp_offsets.offset(&tuple),
-            path,
-        };
-        let Some(listener) = self.listeners.get_mut(id.0) else {
-            return ControlFlow::Break(closed::segment_arrives());
-        };
-        let half_open = listen::begin(listener, segment, &beginning, cx);
-        let key = self
-            .records
-            .insert(Record::HalfOpen(alloc::boxed::Box::new(half_open)));
-        listener.push_half_open(key);
-        self.half_open += 1;
-        cx.observe(|| Observation::StateChanged {
-            connection: ConnectionId(key),
-            from: State::Listen,
-            to: State::SynReceived,
-            clause: "RFC 9293 §3.10.7.2, third",
-        });
-        // Nobody has these ends: `connected` was asked first.
-        let _ = self.demux.connect(tuple, key);
-        self.make_ready(key);
-        ControlFlow::Continue(())
-    }
-
-    /// RFC 4987 §3.4: the oldest half-open connection makes room.
-    fn recycle_half_open(&mut self, cx: &mut Context<'_>, id: ListenerId) {
-        while let Some(listener) = self.listeners.get_mut(id.0)
-            && let Some(oldest) = listener.pop_half_open()
-        {
-            if self.is_half_open(oldest) {
-                cx.discard(Discard::TcpSynQueueFull);
-                return self.forget_half_open(cx, oldest, "RFC 4987 §3.4");
-            }
         }
     }
 }

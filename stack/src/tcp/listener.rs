@@ -1,14 +1,18 @@
 //! LISTEN: what begins connections, and where they wait to be accepted (RFC 9293 §3.9.1.1, §3.10.1).
 //!
-//! `call/open.rs` makes one, `arrives/listen.rs` and `arrives/syn_received.rs` fill its queues,
-//! `call/accept.rs` empties them. Both queues are bounded: when the SYN queue is full the oldest entry
-//! makes room (RFC 4987 §3.4), when the accept queue is full the newcomer waits outside (BAD-80).
+//! `calls.rs` makes one, `opening.rs` fills its queues, `call/accept.rs` empties them. All queues are
+//! bounded: when the SYN queue is full a cookie answers, or somebody by chance makes room (RFC 4987
+//! §3.4, §3.6); when the accept queue is full the newcomer waits outside (BAD-80). It sends nothing.
 
 use alloc::collections::VecDeque;
 
+use super::lazy_queue::LazyQueue;
 use super::settings::Settings;
-use crate::base::Key;
-use crate::call::{ListenerId, Local};
+use super::syn_queue::SynQueue;
+use crate::base::keyed::Keyed;
+use crate::base::{Duration, Instant, Random};
+use crate::call::{Admission, Listen, ListenerId, Local};
+use crate::config::Config;
 
 /// See the module.
 #[derive(Clone, Debug)]
@@ -19,14 +23,26 @@ pub(crate) struct Listener {
     pub(crate) local: Local,
     /// What its connections begin with.
     pub(crate) settings: Settings,
-    /// Connections that wait to be accepted, the oldest first. Some may have failed since.
-    pub(crate) accept_queue: VecDeque<Key>,
-    /// The most of them.
+    /// Connections that wait to be accepted.
+    pub(crate) accept_queue: LazyQueue,
+    /// Connections that wait for text before they are offered.
+    pub(crate) deferred: LazyQueue,
+    /// How long they do; `None`: none does.
+    pub(crate) defer_accept: Option<Duration>,
+    /// The most connections in either queue.
     pub(crate) backlog: usize,
-    /// Half-open connections, the oldest first. Some may be gone since.
-    syn_queue: VecDeque<Key>,
-    /// How many of them are not gone.
-    half_open: usize,
+    /// Half-open connections.
+    pub(crate) syn_queue: SynQueue,
+    /// Whether the user decides about SYNs.
+    pub(crate) admission: Admission,
+    /// Half-open connections that the user is to be told of.
+    pub(crate) asking: LazyQueue,
+    /// Half-open connections that the user has not decided about.
+    pub(crate) undecided: usize,
+    /// Until when a SYN cookie may come back.
+    pub(crate) cookies_until: Instant,
+    /// Fast Opens whose handshake is not over.
+    pub(crate) fast_open: PendingFastOpens,
     /// Whether `Acceptable` waits to be told.
     pub(crate) is_acceptable: bool,
     /// Whether it stands in the queue of events.
@@ -35,54 +51,86 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// With empty queues.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         id: ListenerId,
         local: Local,
-        settings: Settings,
-        backlog: usize,
+        call: &Listen,
+        config: &Config,
+        random: &mut Random,
     ) -> Self {
+        let most = usize::try_from(config.backlog_segments_max).unwrap_or(usize::MAX);
+        let fast_open_max = u32::try_from(config.fast_open_pending_max).unwrap_or(u32::MAX);
         Self {
             id,
             local,
-            settings,
-            accept_queue: VecDeque::new(),
-            backlog,
-            syn_queue: VecDeque::new(),
-            half_open: 0,
+            settings: Settings::new(&call.options, config),
+            accept_queue: LazyQueue::default(),
+            deferred: LazyQueue::default(),
+            defer_accept: call.defer_accept,
+            backlog: call.backlog.unwrap_or(most).clamp(1, most),
+            syn_queue: SynQueue::new(Keyed::new(random.key())),
+            admission: call.admission,
+            asking: LazyQueue::default(),
+            undecided: 0,
+            cookies_until: Instant::ZERO,
+            fast_open: PendingFastOpens::new(call.fast_open.min(fast_open_max)),
             is_acceptable: false,
             is_announced: false,
         }
     }
 
     /// True if the accept queue is full.
-    pub(crate) fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.accept_queue.len() >= self.backlog
     }
+}
 
-    /// How many connections are half open.
-    pub(crate) const fn half_open(&self) -> usize {
-        self.half_open
-    }
+/// PendingFastOpenRequests of RFC 7413 §4.2: so many connections were handed over before the peer
+/// proved to be where its SYN came from.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingFastOpens {
+    most: u32,
+    pending: u32,
+    /// Until when those count whose peer sent a RST: else a victim's RSTs would make room for more
+    /// SYNs that are forged in its name (RFC 7413 §5.1).
+    resets: VecDeque<Instant>,
+}
 
-    /// `key` is half open from now on.
-    pub(crate) fn push_half_open(&mut self, key: Key) {
-        self.syn_queue.push_back(key);
-        self.half_open += 1;
-    }
-
-    /// A half-open connection is one no more. Its key stays until it comes to the front, or until
-    /// such keys are the larger part; `is_half_open` tells which are not.
-    pub(crate) fn drop_half_open(&mut self, is_half_open: impl Fn(Key) -> bool) {
-        self.half_open = self.half_open.saturating_sub(1);
-        if self.half_open == 0 {
-            self.syn_queue = VecDeque::new();
-        } else if self.syn_queue.len() > 2 * self.half_open + 16 {
-            self.syn_queue.retain(|key| is_half_open(*key));
+impl PendingFastOpens {
+    const fn new(most: u32) -> Self {
+        Self {
+            most,
+            pending: 0,
+            resets: VecDeque::new(),
         }
     }
 
-    /// Takes the next key from the SYN queue, be it still half open or not.
-    pub(crate) fn pop_half_open(&mut self) -> Option<Key> {
-        self.syn_queue.pop_front()
+    /// Whether the option is spoken at all.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.most > 0
+    }
+
+    /// Whether another one may begin.
+    pub(crate) fn has_room(&mut self, now: Instant) -> bool {
+        while self.resets.front().is_some_and(|until| *until <= now) {
+            self.resets.pop_front();
+        }
+        self.pending as usize + self.resets.len() < self.most as usize
+    }
+
+    /// One began.
+    pub(crate) const fn on_begun(&mut self) {
+        self.pending += 1;
+    }
+
+    /// The handshake of one is over.
+    pub(crate) const fn on_over(&mut self) {
+        self.pending = self.pending.saturating_sub(1);
+    }
+
+    /// One was reset before; it counts until `until`.
+    pub(crate) fn on_reset(&mut self, until: Instant) {
+        self.on_over();
+        self.resets.push_back(until);
     }
 }

@@ -16,11 +16,14 @@ mod connection;
 #[allow(dead_code)]
 mod delivery;
 mod destinations;
+mod fast_open;
 mod half_open;
 mod initial_sequence;
 mod input;
+mod lazy_queue;
 mod listener;
 mod negotiate;
+mod opening;
 mod output;
 mod path;
 mod receive;
@@ -33,6 +36,8 @@ mod send;
 mod settings;
 mod slices;
 mod state;
+mod syn_cookie;
+mod syn_queue;
 mod timeout;
 mod timers;
 mod timestamps;
@@ -46,10 +51,12 @@ use core::net::IpAddr;
 
 use connection::{Connection, Handle, Pressure};
 use destinations::Destinations;
+use fast_open::FastOpens;
 use half_open::HalfOpen;
 use initial_sequence::InitialSequence;
 use listener::Listener;
 use settings::Settings;
+use syn_cookie::SynCookies;
 use timeout::retransmission::HalfOpenStep;
 use timestamps::TimestampOffsets;
 
@@ -92,6 +99,17 @@ pub struct TcpCounts {
     pub timers: usize,
 }
 
+/// What listeners and dialled connections met while they opened, in all.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct OpeningCounters {
+    /// SYN-ACKs with a cookie (RFC 4987 §3.6).
+    pub cookies_sent: u64,
+    /// Connections that a cookie brought about.
+    pub cookies_accepted: u64,
+    /// Connections that began with the text of a SYN (RFC 7413 §4.2).
+    pub fast_opens_accepted: u64,
+}
+
 /// What a name stands for.
 #[derive(Clone, Debug)]
 enum Record {
@@ -126,6 +144,9 @@ pub struct Tcp {
     announced: VecDeque<Announced>,
     initial_sequence: InitialSequence,
     timestamp_offsets: TimestampOffsets,
+    syn_cookies: SynCookies,
+    fast_open: FastOpens,
+    openings: OpeningCounters,
     half_open: usize,
     time_wait: usize,
     queued_octets: usize,
@@ -145,6 +166,9 @@ impl Tcp {
             announced: VecDeque::new(),
             initial_sequence: InitialSequence::new(random),
             timestamp_offsets: TimestampOffsets::new(random),
+            syn_cookies: SynCookies::new(random),
+            fast_open: FastOpens::new(random),
+            openings: OpeningCounters::default(),
             half_open: 0,
             time_wait: 0,
             queued_octets: 0,
@@ -161,6 +185,11 @@ impl Tcp {
             queued_octets: self.queued_octets,
             timers: self.deadlines.len(),
         }
+    }
+
+    /// How connections began so far.
+    pub const fn openings(&self) -> OpeningCounters {
+        self.openings
     }
 
     /// When [`time_passes`](Self::time_passes) should be called next.
@@ -228,6 +257,10 @@ impl Tcp {
             match announced {
                 Announced::Released(id) => return Some(Event::Released(id)),
                 Announced::Listener(id) => {
+                    if let Some(question) = self.next_question(id) {
+                        self.announced.push_front(announced);
+                        return Some(question);
+                    }
                     let Some(listener) = self.listeners.get_mut(id.0) else {
                         continue;
                     };
@@ -273,6 +306,13 @@ impl Tcp {
     /// What follows from any change of a connection: its timer, its events, its place in the queues,
     /// and its end.
     fn settle(&mut self, cx: &mut Context<'_>, key: Key) {
+        let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+            return;
+        };
+        if connection.state == State::Closed || connection.handle == Handle::Deferred {
+            self.settle_waiting(key);
+        }
+        self.settle_fast_open(cx, key);
         let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
             return;
         };
@@ -348,12 +388,8 @@ impl Tcp {
             clause,
         });
         self.deadlines.clear(key);
-        self.half_open -= 1;
         self.demux.disconnect(&half_open.tuple, key);
-        let records = &self.records;
-        if let Some(listener) = self.listeners.get_mut(half_open.listener.0) {
-            listener.drop_half_open(|key| matches!(records.get(key), Some(Record::HalfOpen(_))));
-        }
+        self.leave_syn_queue(key, &half_open);
     }
 
     fn settle_timers(&mut self, key: Key) {

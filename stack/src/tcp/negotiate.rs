@@ -26,6 +26,18 @@ pub(crate) struct Agreed {
     pub(crate) timestamps: Option<u32>,
     /// Whether both ends permit SACK.
     pub(crate) sack: bool,
+    /// Whether both ends mark and understand congestion (RFC 3168 §6.1.1).
+    pub(crate) ecn: Ecn,
+}
+
+/// What became of ECN in the handshake.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Ecn {
+    /// It is not used.
+    #[default]
+    NotAgreed,
+    /// It is.
+    Agreed,
 }
 
 /// The two shifts of RFC 7323 §2.3.
@@ -83,5 +95,6 @@ pub(crate) fn agree(theirs: &TcpOptions, our_shift: u8, peer: IpAddr, mss_least:
         }),
         timestamps: theirs.timestamps.map(|it| it.value),
         sack: theirs.sack_permitted,
+        ecn: Ecn::NotAgreed,
     }
 }

@@ -25,6 +25,10 @@ pub(crate) fn next_segment(connection: &mut Connection, cx: &mut Context<'_>) ->
     let segment = match connection.state {
         State::Closed | State::Listen => None,
         State::SynSent => open(connection, cx),
+        // RFC 7413 §4.2: a Fast Open sends before its handshake is over.
+        State::SynReceived if connection.is_pending_fast_open() => {
+            open(connection, cx).or_else(|| synchronized(connection, cx))
+        }
         State::SynReceived => open(connection, cx).or_else(|| acknowledge(connection, cx)),
         State::Established
         | State::FinWait1
@@ -49,7 +53,7 @@ fn synchronized(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Out
     {
         return acknowledge(connection, cx);
     }
-    if state::sends_text(connection.state) {
+    if sends_text(connection) {
         let text = retransmit(connection, cx)
             .or_else(|| probe_window(connection, cx))
             .or_else(|| send_new(connection, cx))
@@ -72,7 +76,8 @@ fn open(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
         _ => TcpFlags::SYN.with(TcpFlags::ACK),
     };
     let first = connection.snd.window.nxt == iss;
-    connection.snd.window.nxt = iss + 1;
+    let text = connection.take_text_for_syn();
+    connection.snd.window.nxt = connection.nxt_after_syn(&text);
     if first {
         connection.snd.in_flight.on_sent(iss + 1, cx.now);
     } else {
@@ -85,8 +90,19 @@ fn open(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
     } else {
         SendReason::OpenAgain
     };
-    let form = Form::new(iss, flags, reason);
+    let reason = if text.is_empty() {
+        reason
+    } else {
+        SendReason::OpenFast
+    };
+    let mut form = Form::new(iss, flags, reason);
+    form.text = text;
     Some(emit(connection, form, cx))
+}
+
+/// Whether text, or a FIN, may be sent now.
+fn sends_text(connection: &Connection) -> bool {
+    state::sends_text(connection.state) || connection.is_pending_fast_open()
 }
 
 /// What loss recovery wants, as far as cwnd and the peer's window let it.
@@ -334,7 +350,7 @@ fn rest(connection: &mut Connection, cx: &Context<'_>) {
     } else {
         connection.timers.stop(Timer::DelayedAck);
     }
-    if !state::sends_text(connection.state) {
+    if !sends_text(connection) {
         return;
     }
     let window = &connection.snd.window;

@@ -3,6 +3,7 @@
 //! `input.rs` and `call/abort.rs` send what these functions make. A RST never answers a RST, and it
 //! carries no options and no text.
 
+use super::half_open::HalfOpen;
 use super::segment::Segment;
 use crate::base::SeqNumber;
 use crate::wire::tcp::{TcpFlags, TcpHeader};
@@ -24,6 +25,17 @@ pub(crate) fn answering(segment: &Segment) -> Option<TcpHeader> {
         header.flags = TcpFlags::RST.with(TcpFlags::ACK);
     }
     Some(header)
+}
+
+/// The RST that tells the sender of a SYN that nobody listens (RFC 9293 §3.10.7.1).
+pub(crate) fn refusing(half_open: &HalfOpen) -> TcpHeader {
+    TcpHeader {
+        source_port: half_open.tuple.local.port(),
+        destination_port: half_open.tuple.remote.port(),
+        ack: half_open.rcv_nxt(),
+        flags: TcpFlags::RST.with(TcpFlags::ACK),
+        ..TcpHeader::default()
+    }
 }
 
 /// The RST of ABORT (RFC 9293 §3.10.5): <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>.

@@ -185,6 +185,7 @@ fn syn_options(connection: &Connection, cx: &Context<'_>) -> TcpOptions {
         window_scale: (offers || connection.scaling).then_some(shift),
         sack_permitted: offers || connection.sack == super::recovery::Sack::Agreed,
         timestamps,
+        fast_open: connection.fast_open_option(),
         ..TcpOptions::default()
     }
 }

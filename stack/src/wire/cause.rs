@@ -84,6 +84,10 @@ pub enum SendReason {
     Open,
     /// RFC 6298 §5: SYN or SYN-ACK again, because nobody answered or the peer repeats its own.
     OpenAgain,
+    /// RFC 4987 §3.6: a SYN-ACK whose number is a cookie; nothing is kept of it.
+    OpenCookie,
+    /// RFC 7413 §4.2: a SYN, or SYN-ACK, that carries text or answers one that does.
+    OpenFast,
     /// RFC 9293 §3.10.7.4: an acknowledgment that waits for nothing.
     AcknowledgeNow,
     /// RFC 9293 §3.8.6.3: text of two full segments has arrived.
@@ -130,6 +134,8 @@ impl SendReason {
             Self::Abort => "RFC 9293 §3.10.5",
             Self::Open => "RFC 9293 §3.10.1",
             Self::OpenAgain => "RFC 6298 §5",
+            Self::OpenCookie => "RFC 4987 §3.6",
+            Self::OpenFast => "RFC 7413 §4.2",
             Self::AcknowledgeNow => "RFC 9293 §3.10.7.4",
             Self::AcknowledgeSecond => "RFC 9293 §3.8.6.3, SHLD-19",
             Self::AcknowledgeOutOfOrder => "RFC 5681 §4.2",
@@ -158,6 +164,8 @@ impl SendReason {
             Self::Abort => "reset: the connection is aborted",
             Self::Open => "open",
             Self::OpenAgain => "open, again",
+            Self::OpenCookie => "SYN cookie",
+            Self::OpenFast => "open, with text",
             Self::AcknowledgeNow => "acknowledgment at once",
             Self::AcknowledgeSecond => "acknowledgment of two full segments",
             Self::AcknowledgeOutOfOrder => "acknowledgment of text out of order or filling a hole",

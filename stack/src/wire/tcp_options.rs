@@ -1,8 +1,8 @@
 //! TCP options: our own walk, because etherparse's iterator stops at the first unknown kind.
 //!
 //! Called by `wire/tcp.rs` only. RFC 9293 §3.1 and §3.2 (EOL, NOP, MSS, unknown kinds), RFC 7323
-//! (window scale, timestamps), RFC 2018 (SACK), RFC 5482 (user timeout). It never decides whether
-//! an option is acceptable on this segment: that is `tcp/negotiate.rs`.
+//! (window scale, timestamps), RFC 2018 (SACK), RFC 5482 (user timeout), RFC 7413 (Fast Open). It never
+//! decides whether an option is acceptable on this segment: that is `tcp/negotiate.rs`.
 
 use thiserror::Error;
 
@@ -50,6 +50,7 @@ mod kind {
     pub(super) const SACK: u8 = 5;
     pub(super) const TIMESTAMPS: u8 = 8;
     pub(super) const USER_TIMEOUT: u8 = 28;
+    pub(super) const FAST_OPEN: u8 = 34;
 }
 
 /// Octets of one SACK block.
@@ -63,6 +64,55 @@ const USER_TIMEOUT_OCTETS: usize = 4;
 const SACK_HEADER_OCTETS: usize = 4;
 /// The bits of a user timeout that are its value; the one above is its granularity (RFC 5482 §3).
 const USER_TIMEOUT_VALUE: u16 = 0x7fff;
+
+/// The longest and the shortest cookie of Fast Open (RFC 7413 §2).
+pub const FAST_OPEN_COOKIE_OCTETS_MAX: usize = 16;
+const FAST_OPEN_COOKIE_OCTETS_MIN: usize = 4;
+
+/// The Fast Open option (RFC 7413 §4.1.1): a cookie, or without one the request for one.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct FastOpen {
+    cookie: [u8; FAST_OPEN_COOKIE_OCTETS_MAX],
+    octets: u8,
+}
+
+impl FastOpen {
+    /// The request for a cookie.
+    pub const REQUEST: Self = Self {
+        cookie: [0; FAST_OPEN_COOKIE_OCTETS_MAX],
+        octets: 0,
+    };
+
+    /// With `cookie`; `None` unless it has an even number of octets from 4 to 16, or none.
+    pub fn new(cookie: &[u8]) -> Option<Self> {
+        let octets = cookie.len();
+        let fits = (FAST_OPEN_COOKIE_OCTETS_MIN..=FAST_OPEN_COOKIE_OCTETS_MAX).contains(&octets);
+        if octets != 0 && (!fits || !octets.is_multiple_of(2)) {
+            return None;
+        }
+        let mut option = Self::REQUEST;
+        for (room, octet) in option.cookie.iter_mut().zip(cookie) {
+            *room = *octet;
+        }
+        option.octets = octets as u8;
+        Some(option)
+    }
+
+    /// The cookie; empty for a request.
+    pub fn cookie(&self) -> &[u8] {
+        &self.cookie[..usize::from(self.octets)]
+    }
+
+    /// True if it asks for a cookie.
+    pub const fn is_request(&self) -> bool {
+        self.octets == 0
+    }
+
+    /// Octets of the option in a header, padded to a word.
+    pub const fn option_octets(&self) -> usize {
+        (2 + self.octets as usize).next_multiple_of(4)
+    }
+}
 
 /// RFC 7323 §3.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -138,6 +188,8 @@ pub struct TcpOptions {
     pub timestamps: Option<Timestamps>,
     /// User timeout as it stands in the header: granularity bit and 15 bits of value (kind 28).
     pub user_timeout: Option<u16>,
+    /// Fast Open (kind 34).
+    pub fast_open: Option<FastOpen>,
 }
 
 impl TcpOptions {
@@ -150,6 +202,7 @@ impl TcpOptions {
             sack: SackBlocks::new(),
             timestamps: None,
             user_timeout: None,
+            fast_open: None,
         }
     }
 
@@ -221,6 +274,10 @@ impl TcpOptions {
                     self.user_timeout.get_or_insert(timeout);
                 }
             }
+            // RFC 7413 §4.1.1: a cookie of another length is ignored.
+            (kind::FAST_OPEN, cookie) if self.fast_open.is_none() => {
+                self.fast_open = FastOpen::new(cookie);
+            }
             // An unknown kind (MUST-6), or a known one with a length that is not its own.
             _ => {}
         }
@@ -267,6 +324,11 @@ impl TcpOptions {
         if self.emits_user_timeout() {
             octets += USER_TIMEOUT_OCTETS;
         }
+        if let Some(fast_open) = &self.fast_open
+            && octets + fast_open.option_octets() <= OPTIONS_OCTETS_MAX
+        {
+            octets += fast_open.option_octets();
+        }
         octets
     }
 
@@ -308,6 +370,17 @@ impl TcpOptions {
         if let Some(timeout) = self.user_timeout.filter(|_| self.emits_user_timeout()) {
             out.push(&[kind::USER_TIMEOUT, 4]);
             out.push(&timeout.to_be_bytes());
+        }
+        if let Some(fast_open) = &self.fast_open
+            && out.len + fast_open.option_octets() <= OPTIONS_OCTETS_MAX
+        {
+            let length = 2 + fast_open.cookie().len();
+            // The NOPs in front align the end.
+            for _ in length..fast_open.option_octets() {
+                out.push(&[kind::NOP]);
+            }
+            out.push(&[kind::FAST_OPEN, length as u8]);
+            out.push(fast_open.cookie());
         }
         let blocks = self.sack_blocks_that_fit(self.octets_without_sack());
         if blocks > 0 {

@@ -65,10 +65,11 @@ fn our_syn_is_acked(connection: &mut Connection, segment: &Segment, cx: &mut Con
         .snd
         .window
         .update(segment.seq, segment.ack, segment.wnd);
+    connection.take_ack_beyond_syn(segment, cx);
 }
 
 /// An acknowledgment at or beyond SND.UNA.
-fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut Context<'_>) {
+pub(crate) fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut Context<'_>) {
     let window = &mut connection.snd.window;
     let una_before = window.una;
     let wnd_before = window.wnd();

@@ -30,6 +30,14 @@ pub(crate) fn check_syn(
             Verdict::Dropped(Discard::TcpSynInTimeWait)
         });
     }
+    let repeats = connection.state == State::SynReceived
+        && !segment.has(TcpFlags::ACK)
+        && segment.seq_on_arrival == connection.rcv.irs;
+    if repeats {
+        // The peer did not see our SYN-ACK (RFC 7413 §4.2.2 has it repeat a SYN without text).
+        connection.owed.syn = true;
+        return ControlFlow::Break(Verdict::Dropped(Discard::TcpOutsideWindow));
+    }
     connection.challenge(SendReason::ChallengeSyn, cx);
     ControlFlow::Break(Verdict::Dropped(Discard::TcpSynChallenged))
 }

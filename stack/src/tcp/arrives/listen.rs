@@ -13,7 +13,7 @@ use crate::discard::Discard;
 use crate::observe::SendReason;
 use crate::tcp::PathTo;
 use crate::tcp::connection::mss_least;
-use crate::tcp::half_open::HalfOpen;
+use crate::tcp::half_open::{Admitted, HalfOpen};
 use crate::tcp::listener::Listener;
 use crate::tcp::negotiate;
 use crate::tcp::segment::Segment;
@@ -73,5 +73,9 @@ pub(crate) fn begin(
         owes_ack: None,
         is_ready: false,
         challenge: crate::tcp::challenge::ChallengeLimiter::default(),
+        place: 0,
+        admitted: Admitted::Yes,
+        was_told: false,
+        fast_open: None,
     }
 }

@@ -8,7 +8,7 @@ use super::check_sequence::is_acceptable;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::observe::SendReason;
-use crate::tcp::half_open::HalfOpen;
+use crate::tcp::half_open::{Admitted, HalfOpen};
 use crate::tcp::segment::Segment;
 use crate::tcp::settings::Settings;
 use crate::wire::tcp::TcpFlags;
@@ -31,6 +31,10 @@ pub(crate) fn segment_arrives(
     segment: &Segment,
     cx: &mut Context<'_>,
 ) -> Step {
+    if half_open.admitted == Admitted::Undecided && !segment.has(TcpFlags::RST) {
+        // The peer repeats its SYN; whatever else it sends answers nothing that we have sent.
+        return Step::Stays(Verdict::Dropped(Discard::TcpSynUndecided));
+    }
     if segment.flags.without(TcpFlags::ECE).without(TcpFlags::CWR) == TcpFlags::SYN
         && segment.seq == half_open.irs
     {

@@ -86,7 +86,7 @@ fn check_syn(
     take_syn(connection, segment, cx);
     match our_syn {
         OurSyn::Acked => {
-            let (una, now) = (segment.ack, cx.now);
+            let (una, now) = (connection.snd.iss + 1, cx.now);
             let nxt = connection.snd.window.nxt;
             if let Some(round_trip) = connection.snd.in_flight.on_acked(una, nxt, now) {
                 connection.rtt.on_sample(round_trip);
@@ -98,6 +98,7 @@ fn check_syn(
                 .begin(segment.seq, segment.ack, segment.wnd);
             connection.timers.stop(Timer::Retransmission);
             connection.on_synchronized(CLAUSE, cx);
+            connection.take_ack_beyond_syn(segment, cx);
             connection.acknowledge_now(SendReason::AcknowledgeNow);
             // "If there are other controls or text in the segment, then continue processing at the
             // sixth step."

@@ -127,7 +127,7 @@ pub(crate) fn half_open_status(
 
 const fn owner(handle: Handle) -> Owner {
     match handle {
-        Handle::Waiting => Owner::Listener,
+        Handle::Waiting | Handle::Deferred => Owner::Listener,
         Handle::Held => Owner::User,
         Handle::Released => Owner::Nobody,
     }

@@ -71,7 +71,7 @@ pub(crate) fn half_open_expires(
     config: &Config,
     now: Instant,
 ) -> HalfOpenStep {
-    if half_open.give_up_at(config) <= now {
+    if half_open.gives_up(config, now) {
         return HalfOpenStep::GivesUp;
     }
     half_open.retransmissions = half_open.retransmissions.saturating_add(1);

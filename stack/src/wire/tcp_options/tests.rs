@@ -163,6 +163,7 @@ fn every_set() -> Vec<TcpOptions> {
                     echo_reply: 2,
                 }),
                 user_timeout: (bits & 16 != 0).then_some(0x8005),
+                fast_open: None,
             };
             for number in 0..blocks {
                 options.sack.push(block(number * 10, number * 10 + 5));
@@ -236,5 +237,42 @@ fn bad_41_a_hundred_thousand_random_option_areas_neither_hang_nor_panic() {
             let emitted = options.emit();
             assert!(emitted.as_slice().len() <= OPTIONS_OCTETS_MAX);
         }
+    }
+}
+
+#[test]
+fn rfc7413_02_a_fast_open_cookie_has_an_even_length_from_4_to_16_or_none() {
+    for octets in 0..=38_usize {
+        let mut area = std::vec![34, octets as u8 + 2];
+        area.resize(octets + 2, 0xab);
+        let parsed = TcpOptions::parse(&area).unwrap().fast_open;
+        let fits = octets == 0 || (4..=16).contains(&octets) && octets % 2 == 0;
+        assert_eq!(parsed.is_some(), fits, "{octets}");
+        if let Some(fast_open) = parsed {
+            assert_eq!(fast_open.cookie().len(), octets);
+            assert_eq!(fast_open.is_request(), octets == 0);
+        }
+    }
+}
+
+#[test]
+fn rfc7413_02_the_option_is_written_as_it_is_read_beside_all_others() {
+    for octets in [0, 4, 6, 8, 10, 12, 14, 16] {
+        let cookie: std::vec::Vec<u8> = (0..octets).collect();
+        let options = TcpOptions {
+            mss: Some(1_460),
+            window_scale: Some(7),
+            sack_permitted: true,
+            timestamps: Some(Timestamps {
+                value: 1,
+                echo_reply: 2,
+            }),
+            fast_open: FastOpen::new(&cookie),
+            ..TcpOptions::default()
+        };
+        assert!(options.fast_open.is_some());
+        let emitted = options.emit();
+        assert_eq!(emitted.as_slice().len(), options.octets());
+        assert_eq!(TcpOptions::parse(emitted.as_slice()).unwrap(), options);
     }
 }

@@ -130,6 +130,7 @@ impl Owners {
             | Event::Failed { connection, .. }
             | Event::Soft { connection, .. } => Name::Connection(*connection),
             Event::Acceptable(listener) => Name::Listener(*listener),
+            Event::SynArrived(syn) => Name::Listener(syn.listener),
             Event::DatagramArrived(socket) => Name::Socket(*socket),
             Event::RawArrived(socket) => Name::Raw(*socket),
         };

@@ -236,7 +236,8 @@ impl Scene {
             | Event::Writable(connection)
             | Event::Failed { connection, .. }
             | Event::Released(connection) => *connection,
-            Event::Urgent(_)
+            Event::SynArrived(_)
+            | Event::Urgent(_)
             | Event::Soft { .. }
             | Event::DatagramArrived(_)
             | Event::RawArrived(_)

@@ -118,6 +118,7 @@ impl Table {
             }
             // What there is to read or take is asked for when a call wants it.
             Event::Acceptable(_)
+            | Event::SynArrived(_)
             | Event::Readable(_)
             | Event::Writable(_)
             | Event::Released(_)
