@@ -381,6 +381,7 @@ impl Net {
             backlog: Some(backlog - ahead),
             options: options.for_connection(),
             reuse_port: options.reuse_port,
+            ..Listen::default()
         };
         let port = shared
             .mailbox

@@ -14,8 +14,8 @@ const REPEATS_BURST: u32 = 8;
 /// The limiter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ChallengeLimiter {
-    /// When the running second began.
-    since: Option<Instant>,
+    /// When the running second began; nothing was sent before the first one.
+    since: Instant,
     sent: u32,
     /// Answers to repeated text since the stream got on.
     repeats: u32,
@@ -24,9 +24,9 @@ pub(crate) struct ChallengeLimiter {
 impl ChallengeLimiter {
     /// True, and counted, if fewer than `per_second` were sent in the running second.
     pub(crate) fn permits(&mut self, now: Instant, per_second: u64) -> bool {
-        let running = self.since.is_some_and(|since| now.since(since) < SECOND);
+        let running = self.sent > 0 && now.since(self.since) < SECOND;
         if !running {
-            self.since = Some(now);
+            self.since = now;
             self.sent = 0;
         }
         if u64::from(self.sent) >= per_second {

@@ -197,8 +197,6 @@ pub(crate) struct Connection {
     pub(crate) counts_as_time_wait: bool,
     /// Until the handshake is over: what there is to know of its Fast Open.
     pub(crate) fast_open: Option<Box<FastOpening>>,
-    /// Whether its listener counts it among the Fast Opens that are pending.
-    pub(crate) counts_as_fast_open: bool,
 }
 
 /// What a new connection begins with.
@@ -276,7 +274,6 @@ impl Connection {
             is_announced: false,
             counts_as_time_wait: false,
             fast_open: None,
-            counts_as_fast_open: false,
         }
     }
 

@@ -157,7 +157,9 @@ impl FastOpens {
                 let pause = pause.saturating_mul(1 << known.failures.min(8));
                 known.failures = known.failures.saturating_add(1);
                 known.paused_until = now + pause;
-                known.cookie = None;
+                if learned.outcome != FastOpenOutcome::TextIgnored {
+                    known.cookie = None;
+                }
             }
         }
         known.cookie = learned.cookie.or(known.cookie);
@@ -344,11 +346,23 @@ impl Connection {
 
     /// What is to be remembered of the server, once.
     pub(crate) fn take_learned(&mut self) -> Option<Learned> {
-        let learned = self.fast_open.as_mut()?.learned.take();
-        if self.is_synchronized() || self.state == State::Closed {
-            self.fast_open = None;
+        self.fast_open.as_mut()?.learned.take()
+    }
+
+    /// The handshake is over, one way or the other: nothing is kept. True if its listener counted
+    /// it among those that are pending.
+    pub(crate) fn ends_pending_fast_open(&mut self) -> bool {
+        if !(self.is_synchronized() || self.state == State::Closed) {
+            return false;
         }
-        learned
+        let fast_open = self.fast_open.take();
+        fast_open.is_some_and(|it| it.role == Role::Server)
+    }
+
+    /// Octets in flight, without our SYN: Nagle's algorithm waits for text only.
+    pub(crate) fn text_in_flight(&self) -> u32 {
+        let window = &self.snd.window;
+        window.in_flight() - u32::from(window.una == self.snd.iss && window.nxt != window.una)
     }
 
     /// True for a passive Fast Open whose handshake goes on.

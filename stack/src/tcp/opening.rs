@@ -546,9 +546,6 @@ impl Tcp {
             clause: "RFC 7413 §4.2",
         });
         self.openings.fast_opens_accepted += 1;
-        if let Some(Record::Connection(connection)) = self.records.get_mut(key) {
-            connection.counts_as_fast_open = true;
-        }
         self.enqueue_connection(cx, key, id);
         if let Some(Record::Connection(connection)) = self.records.get_mut(key) {
             connection.take_syn_text(segment, cx);
@@ -572,8 +569,8 @@ impl Tcp {
             self.fast_open.learn(server, &learned, cx.config, cx.now);
         }
         let was_reset = connection.notices.failed == Some(ConnectionError::Reset);
-        let counted = core::mem::take(&mut connection.counts_as_fast_open);
-        if let (true, Opening::Passive(id)) = (counted, connection.opening)
+        let is_over = connection.ends_pending_fast_open();
+        if let (true, Opening::Passive(id)) = (is_over, connection.opening)
             && let Some(listener) = self.listeners.get_mut(id.0)
         {
             if was_reset {

@@ -239,7 +239,7 @@ fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoin
         cwnd_room: cwnd_room(connection),
         mss: smss,
         max_wnd: connection.snd.window.max_wnd(),
-        in_flight: connection.snd.window.in_flight(),
+        in_flight: connection.text_in_flight(),
         nagle: connection.settings.nagle,
         stream: if connection.snd.queue.is_closed() {
             Stream::Ending

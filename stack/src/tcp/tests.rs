@@ -1,8 +1,11 @@
 //! Two ends in virtual time, joined by a wire that may misbehave.
 
+mod cookies;
+mod fast_open;
 mod hostile;
 mod lifecycle;
 mod lossy;
+mod opening;
 mod parts;
 mod requirements;
 #[allow(dead_code)]

@@ -19,7 +19,11 @@ pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
     let timeouts = u64::from(connection.attempts.timeouts);
     connection.rtt.on_timeout();
     match connection.state {
-        // R2 for a SYN is a time (MUST-23): see `user.rs`.
+        // R2 for a SYN is a time (MUST-23), see `user.rs`, and may be a number as well.
+        State::SynSent | State::SynReceived if timeouts > cx.config.syn_retransmissions_max => {
+            super::user::expires(connection, cx);
+            return;
+        }
         State::SynSent | State::SynReceived => connection.owed.syn = true,
         _ => {
             // Whatever the user chose ends with the user (BAD-62).

@@ -268,6 +268,7 @@ impl Table {
             backlog: usize::try_from(backlog).ok().map(|backlog| backlog + 1),
             options: socket.chosen.connection_options(),
             reuse_port: socket.chosen.reuse_port,
+            ..Listen::default()
         });
         match door.call(call) {
             Ok(Reply::Listener { listener, port }) => {
