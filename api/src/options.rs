@@ -256,7 +256,7 @@ impl NetOptions {
         let stream_limits = StreamLimits {
             receive_octets: octets(config.receive_buffer_octets),
             // The stack's own queue holds the rest: this one only covers the hand-over.
-            send_octets: octets(config.send_buffer_octets / 8).clamp(64 * 1024, 512 * 1024),
+            send_octets: octets(config.send_buffer_octets_max / 8).clamp(64 * 1024, 512 * 1024),
         };
         let datagram_limits = DatagramLimits {
             datagrams: octets(config.socket_datagrams_max),

@@ -124,6 +124,18 @@ pub struct ConnectionOptions {
     pub receive_buffer_octets: Option<usize>,
     /// The most octets that wait to be sent or acknowledged.
     pub send_buffer_octets: Option<usize>,
+    /// True: the user timeout is told to the peer, and the peer's is followed within
+    /// [`user_timeout_min_ms`](crate::Config::user_timeout_min_ms) and
+    /// [`user_timeout_max_ms`](crate::Config::user_timeout_max_ms) unless `user_timeout` was chosen
+    /// (RFC 5482).
+    pub user_timeout_option: Option<bool>,
+    /// The most text in one segment, sent or received: bounds what both sides' MSS options say.
+    pub mss_octets_max: Option<u16>,
+    /// True: text is acknowledged at once; false: acknowledgments may wait (RFC 9293 §3.8.6.3).
+    pub quick_ack: Option<bool>,
+    /// True: segments that are not full wait for more text, for as long as
+    /// [`sws_override_ms`](crate::Config::sws_override_ms) while nothing is in flight; false: they go.
+    pub cork: Option<bool>,
     /// Hop limit of the segments (MUST-49).
     pub hop_limit: Option<u8>,
     /// DSCP of the segments (MUST-48); the ECN bits are TCP's own.

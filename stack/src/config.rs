@@ -143,6 +143,9 @@ limits! {
     path_mtu_entries_max = 1_024, 1..=65_536, "RFC 8201 §5.3";
     /// The least path MTU that ICMPv4 can bring about.
     path_mtu_v4_octets_min = 552, 68..=1_500, "RFC 1191 §3 (68); the floor of deployed hosts is 552";
+    /// Whether paths are searched for what they take: 0 never, 1 once full segments seem to vanish, 2
+    /// from the start.
+    mtu_probing = 1, 0..=2, "RFC 4821 §7; Linux: tcp_mtu_probing";
     /// How long a lowered path MTU is believed.
     path_mtu_lifetime_ms = 600_000, 300_000..=86_400_000, "RFC 1191 §6.3, RFC 8201 §4";
 
@@ -206,10 +209,16 @@ limits! {
     /// How long no Fast Open is tried with a host that gave no cookie, or on whose path SYNs with
     /// text are lost; twice as long with each further failure.
     fast_open_pause_ms = 60_000, 1_000..=86_400_000, "RFC 7413 §4.1.3.1";
-    /// Received octets that wait for the application.
+    /// Received octets that wait for the application, to begin with.
     receive_buffer_octets = 524_288, 4_096..=1_073_725_440, "performance: what a TUN queue holds";
-    /// Octets that wait to be sent or acknowledged.
-    send_buffer_octets = 4_194_304, 4_096..=1_073_725_440, "performance";
+    /// Received octets that wait for the application, once the buffer grew with what it takes; not
+    /// above `receive_buffer_octets`: it never grows.
+    receive_buffer_octets_max = 16_777_216, 4_096..=1_073_725_440, "RFC 7323 §2; 1 Gbit/s × 100 ms";
+    /// Octets that wait to be sent or acknowledged, to begin with.
+    send_buffer_octets = 262_144, 4_096..=1_073_725_440, "performance";
+    /// Octets that wait to be sent or acknowledged, once the buffer grew with cwnd; not above
+    /// `send_buffer_octets`: it never grows.
+    send_buffer_octets_max = 33_554_432, 4_096..=1_073_725_440, "twice 1 Gbit/s × 100 ms";
     /// Ranges of out-of-order text in one connection.
     reassembly_ranges_max = 256, 4..=65_536, "BAD-53";
     /// Ranges of the SACK scoreboard of one connection.
@@ -234,6 +243,12 @@ limits! {
     syn_ack_retransmissions_max = 255, 0..=255, "RFC 9293 §3.8.3; the time counts";
     /// How long a SYN-ACK is tried.
     syn_ack_give_up_ms = 63_000, 1_000..=86_400_000, "RFC 9293 §3.8.3; five retransmissions";
+    /// The least user timeout that a peer can bring about (L_LIMIT).
+    user_timeout_min_ms = 100_000, 100_000..=86_400_000, "RFC 5482 §3.1, §5";
+    /// The largest user timeout that a peer can bring about (U_LIMIT).
+    user_timeout_max_ms = 3_600_000, 100_000..=2_678_400_000, "RFC 5482 §3.1";
+    /// Segments that are acknowledged at once when a connection begins or was idle; 0: none.
+    quick_ack_segments = 0, 0..=64, "RFC 9293 §3.8.6.3; Linux begins with 16";
     /// How long an ACK may wait.
     delayed_ack_ms = 40, 1..=499, "RFC 9293 §3.8.6.3, MUST-40";
     /// How long TIME-WAIT lasts: twice the maximum segment lifetime.
@@ -298,6 +313,12 @@ impl Config {
             time_wait_ms: 240_000,
             ..Self::default()
         }
+    }
+
+    /// Receive buffers of `octets` that neither grow nor shrink.
+    pub const fn fix_receive_buffer(&mut self, octets: u64) {
+        self.receive_buffer_octets = octets;
+        self.receive_buffer_octets_max = octets;
     }
 
     /// Checks every entry against its range.

@@ -170,6 +170,8 @@ discards! {
     TcpFastOpenFull = "tcp_fast_open_full", "RFC 7413 §4.2";
     /// Out-of-order text that no memory is left for.
     TcpReassemblyFull = "tcp_reassembly_full", "design §6";
+    /// Text that no memory is left for.
+    TcpMemoryFull = "tcp_memory_full", "design §6";
     /// Text or URG after the peer's FIN.
     TcpAfterFin = "tcp_after_fin", "RFC 9293 §3.10.7.4";
     /// The stack holds as many connections as it may.

@@ -209,6 +209,34 @@ pub enum Observation {
         /// What.
         outcome: FastOpenOutcome,
     },
+    /// Timeouts in a row: full segments seem to vanish on the way, so smaller ones are sent.
+    BlackHoleSuspected {
+        /// By which connection.
+        connection: ConnectionId,
+        /// Octets of the largest packet from now on.
+        mtu_octets: u16,
+    },
+    /// SMSS changed with the path MTU.
+    SegmentSizeChanged {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// The new one.
+        smss_octets: u32,
+    },
+    /// The peer's user timeout is followed.
+    UserTimeoutAdopted {
+        /// By which connection.
+        connection: ConnectionId,
+        /// USER_TIMEOUT.
+        timeout: Duration,
+    },
+    /// The receive buffer grew with what the application takes in a round trip.
+    ReceiveBufferGrew {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// Its new size.
+        buffer_octets: u64,
+    },
     /// The path MTU to a destination has a new value (RFC 1191, RFC 8201).
     PathMtuChanged {
         /// To whom.
@@ -237,6 +265,10 @@ impl Observation {
             | Self::SoftError { connection, .. }
             | Self::RetransmissionTimeoutChanged { connection, .. }
             | Self::FastOpen { connection, .. }
+            | Self::ReceiveBufferGrew { connection, .. }
+            | Self::UserTimeoutAdopted { connection, .. }
+            | Self::BlackHoleSuspected { connection, .. }
+            | Self::SegmentSizeChanged { connection, .. }
             | Self::CongestionWindowChanged { connection, .. } => Some(*connection),
             Self::SegmentSent { connection, .. } => *connection,
             // What a connection sent is told by `SegmentSent`, once for a superpacket.
@@ -260,6 +292,10 @@ impl Observation {
             Self::TimerFired { timer, .. } => timer.clause(),
             Self::RetransmissionTimeoutChanged { .. } => "RFC 6298 §2",
             Self::FastOpen { .. } => "RFC 7413 §4.2",
+            Self::BlackHoleSuspected { .. } => "RFC 4821 §7.7, RFC 8899 §4.3",
+            Self::SegmentSizeChanged { .. } => "RFC 1191 §6.4, RFC 4821 §7.6",
+            Self::UserTimeoutAdopted { .. } => "RFC 5482 §3.1",
+            Self::ReceiveBufferGrew { .. } => "RFC 9293 §3.8.6, RFC 7323 §2",
             Self::PathMtuChanged { .. } => "RFC 1191 §3, RFC 8201 §4",
             Self::NameQuerySent { reason, .. } => reason.clause(),
         }

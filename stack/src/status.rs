@@ -54,6 +54,10 @@ pub struct Status {
     pub send_buffer_octets: usize,
     /// The most octets that wait for RECEIVE.
     pub receive_buffer_octets: usize,
+    /// The round trip as the receiver sees it, if it sizes its buffer by it.
+    pub rcv_rtt: Option<Duration>,
+    /// The most octets that RECEIVE took in one round trip, as far as was measured.
+    pub rcv_space_octets: u64,
 
     pub cwnd_octets: u32,
     pub ssthresh_octets: u32,

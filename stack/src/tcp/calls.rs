@@ -4,6 +4,7 @@
 //! call the connection is settled: timers, events, readiness.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
@@ -14,8 +15,9 @@ use super::half_open::Admitted;
 use super::listener::Listener;
 use super::opening::{is_deferred, is_waiting};
 use super::settings::Settings;
+use super::time_wait_record::TimeWaitRecord;
 use super::{PathTo, Record, Tcp, reset};
-use crate::base::Key;
+use crate::base::{Instant, Key};
 use crate::call::{
     Accepted, CallRefused, ConnectionId, ConnectionOptions, Listen, ListenerId, Local,
     OpenConnection, Received, Release, Shutdown, Status,
@@ -61,8 +63,9 @@ impl Tcp {
         if self.records.len() as u64 >= cx.config.connections_max {
             return Err(CallRefused::LimitReached);
         }
+        let memory_octets = self.memory_left_octets(cx);
         let tuple = self.choose_ends(cx, call, path)?;
-        let settings = Settings::new(&call.options, cx.config);
+        let settings = Arc::new(Settings::new(&call.options, cx.config));
         let (iss, timestamp_offset) = (
             self.initial_sequence.iss(&tuple, cx.now),
             self.timestamp_offsets.offset(&tuple),
@@ -91,7 +94,7 @@ impl Tcp {
                     connection.offer_fast(&offer);
                 }
                 // It is SYN-SENT: text is queued.
-                let _ = send::user_calls(connection, text);
+                let _ = send::user_calls(connection, text, memory_octets);
             }
         }
         self.settle(cx, key);
@@ -242,10 +245,10 @@ impl Tcp {
         id: ConnectionId,
         octets: Bytes,
     ) -> Result<usize, CallRefused> {
-        let pressure = self.pressure(cx);
+        let (pressure, memory_octets) = (self.pressure(cx), self.memory_left_octets(cx));
         let connection = self.connection(id)?;
         connection.pressure = pressure;
-        let taken = send::user_calls(connection, octets)?;
+        let taken = send::user_calls(connection, octets, memory_octets)?;
         self.settle(cx, id.0);
         Ok(taken)
     }
@@ -264,7 +267,7 @@ impl Tcp {
         let pressure = self.pressure(cx);
         let connection = self.connection(id)?;
         connection.pressure = pressure;
-        let received = receive::user_calls(connection, octets_max)?;
+        let received = receive::user_calls(connection, octets_max, cx)?;
         self.settle(cx, id.0);
         Ok(received)
     }
@@ -333,10 +336,11 @@ impl Tcp {
     /// # Errors
     ///
     /// There is no such connection.
-    pub fn status(&self, _cx: &Context<'_>, id: ConnectionId) -> Result<Box<Status>, CallRefused> {
+    pub fn status(&self, cx: &Context<'_>, id: ConnectionId) -> Result<Box<Status>, CallRefused> {
         match self.records.get(id.0) {
             Some(Record::Connection(connection)) => Ok(status::status(connection)),
-            _ => Err(CallRefused::NoSuchEntry),
+            Some(Record::TimeWait(compact)) => Ok(self.time_wait_status(id, compact, cx.config)),
+            Some(Record::HalfOpen(_)) | None => Err(CallRefused::NoSuchEntry),
         }
     }
 
@@ -344,6 +348,7 @@ impl Tcp {
     pub fn status_of(&self, config: &Config, id: ConnectionId) -> Option<Status> {
         let status = match self.records.get(id.0)? {
             Record::Connection(connection) => status::status(connection),
+            Record::TimeWait(compact) => self.time_wait_status(id, compact, config),
             Record::HalfOpen(half_open) => {
                 let settings = &self.listeners.get(half_open.listener.0)?.settings;
                 let resends_at = self.deadlines.get(id.0);
@@ -351,6 +356,17 @@ impl Tcp {
             }
         };
         Some(*status)
+    }
+
+    /// What is still known of a connection in TIME-WAIT.
+    fn time_wait_status(
+        &self,
+        id: ConnectionId,
+        compact: &TimeWaitRecord,
+        config: &Config,
+    ) -> Box<Status> {
+        let ends_at = self.deadlines.get(id.0);
+        status::status(&compact.to_connection(id.0, config, ends_at, Instant::ZERO))
     }
 
     /// All connections, half-open ones too, in the order of their slots.

@@ -4,12 +4,15 @@
 //! stands here is only what more than one of them needs; the protocol is in their files.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::net::IpAddr;
 
+use super::autotune::ReceiveTuning;
 use super::challenge::ChallengeLimiter;
 use super::congestion::{Congestion, CongestionControl, Handshake};
 use super::fast_open::FastOpening;
 use super::negotiate::{self, Agreed, TIMESTAMP_OPTION_OCTETS};
+use super::path_probe::PathProbe;
 use super::receive::{OutOfOrder, ReceiveHalf};
 use super::recovery::rtt::RttEstimator;
 use super::recovery::{LossRecovery, Recovery, Sack, new_recovery};
@@ -84,6 +87,8 @@ pub(crate) struct Owed {
     pub(crate) window_probe: bool,
     /// A keep-alive probe.
     pub(crate) keep_alive: bool,
+    /// The user timeout option (RFC 5482 §3.1).
+    pub(crate) user_timeout: bool,
     /// Whatever fits a small window goes (RFC 9293 §3.8.6.2.1, rule 4).
     pub(crate) sws_override: bool,
 }
@@ -104,8 +109,10 @@ pub(crate) struct Attempts {
 /// What the path takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path {
-    /// Path MTU, in octets.
+    /// Path MTU that segments are made for, in octets.
     pub(crate) mtu_octets: u16,
+    /// What IP knows of the path: never less than that.
+    pub(crate) ip_mtu_octets: u16,
     /// MSS that we advertise.
     pub(crate) advertised_mss: u16,
     /// MSS that the peer advertised, or the default.
@@ -120,6 +127,8 @@ pub(crate) enum Pressure {
     None,
     /// Windows do not grow, and text out of order is not kept.
     High,
+    /// No text is taken at all, until some is read or acknowledged.
+    Full,
 }
 
 /// See the module.
@@ -159,8 +168,8 @@ pub(crate) struct Connection {
     pub(crate) rtt: RttEstimator,
     /// When to act although nothing arrives.
     pub(crate) timers: Timers,
-    /// What the user chose.
-    pub(crate) settings: Settings,
+    /// What the user chose: shared with the listener and its other connections until it is changed.
+    pub(crate) settings: Arc<Settings>,
     /// How many challenges may be sent.
     pub(crate) challenge: ChallengeLimiter,
     /// What was tried in vain.
@@ -183,6 +192,14 @@ pub(crate) struct Connection {
     pub(crate) soft_error: Option<SoftError>,
     /// Whether memory is short.
     pub(crate) pressure: Pressure,
+    /// The search for the path MTU without ICMP, while there is or was one.
+    pub(crate) path_probe: Option<Box<PathProbe>>,
+    /// What the size of the receive buffer follows, once text has arrived.
+    pub(crate) receive_tuning: Option<Box<ReceiveTuning>>,
+    /// Whether it stands in the queue of those that hear when memory is there again.
+    pub(crate) is_starved: bool,
+    /// Whether it stands in the queue of those whose text out of order may be shed.
+    pub(crate) is_sheddable: bool,
     /// Octets that the stack's total counts for this connection.
     pub(crate) counted_octets: usize,
     /// Whether the user ever heard of it; only then is it told that the name is gone.
@@ -212,8 +229,8 @@ pub(crate) struct NewConnection {
     pub(crate) iss: SeqNumber,
     /// The offset of our timestamp clock.
     pub(crate) timestamp_offset: u32,
-    /// What the user chose.
-    pub(crate) settings: Settings,
+    /// What the user chose: shared with the listener and its other connections until it is changed.
+    pub(crate) settings: Arc<Settings>,
     /// Path MTU, in octets.
     pub(crate) path_mtu_octets: u16,
     /// MTU of the link, in octets: what our MSS is made of.
@@ -224,7 +241,7 @@ impl Connection {
     /// Before any segment: `state` is SYN-SENT or SYN-RECEIVED.
     pub(crate) fn new(new: NewConnection, state: State, config: &Config, now: Instant) -> Self {
         let remote = new.tuple.remote.ip();
-        let shift = negotiate::shift_for(new.settings.receive_buffer_octets);
+        let shift = negotiate::shift_for(new.settings.receive_buffer_octets_max);
         let least = mss_least(config);
         Self {
             id: new.id,
@@ -247,7 +264,9 @@ impl Connection {
             sack: Sack::NotAgreed,
             path: Path {
                 mtu_octets: new.path_mtu_octets,
-                advertised_mss: negotiate::advertised_mss(remote, new.link_mtu_octets, least),
+                ip_mtu_octets: new.path_mtu_octets,
+                advertised_mss: negotiate::advertised_mss(remote, new.link_mtu_octets, least)
+                    .min(new.settings.mss_octets_max),
                 peer_mss: negotiate::default_mss(remote),
             },
             recovery: new_recovery(config, new.iss),
@@ -267,6 +286,10 @@ impl Connection {
             reading_is_shut: false,
             soft_error: None,
             pressure: Pressure::None,
+            path_probe: None,
+            receive_tuning: None,
+            is_starved: false,
+            is_sheddable: false,
             counted_octets: 0,
             is_known: new.opening == Opening::Active,
             place: None,
@@ -313,6 +336,9 @@ impl Connection {
         let smss = self.smss();
         self.congestion.on_established(smss, handshake);
         self.tell_cwnd("RFC 6928 §2", cx);
+        self.begin_path_search(cx);
+        self.owed.user_timeout = true;
+        self.rcv.acknowledge.quicken(cx.config.quick_ack_segments);
         if self.handle != Handle::Deferred {
             self.timers.stop(Timer::User);
         }
@@ -434,7 +460,12 @@ impl Connection {
         } else {
             0
         };
-        u32::from(self.path.peer_mss.min(path).saturating_sub(options)).max(MSS_OCTETS_MIN)
+        let mss = self
+            .path
+            .peer_mss
+            .min(self.settings.mss_octets_max)
+            .min(path);
+        u32::from(mss.saturating_sub(options)).max(MSS_OCTETS_MIN)
     }
 
     /// How many SACK blocks go with text now; none if they would take much of its room.
@@ -520,7 +551,7 @@ impl Connection {
     pub(crate) fn unread_octets(&self) -> usize {
         match self.pressure {
             Pressure::None => self.rcv.queue.octets(),
-            Pressure::High => usize::MAX,
+            Pressure::High | Pressure::Full => usize::MAX,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! `arrives/listen.rs` makes it, `arrives/syn_received.rs` turns it into a [`Connection`],
 //! `output.rs` sends its SYN-ACK and `timeout/retransmission.rs` repeats that. It owns no queue.
 
+use alloc::sync::Arc;
+
 use super::PathTo;
 use super::challenge::ChallengeLimiter;
 use super::connection::{Connection, NewConnection, Opening};
@@ -165,7 +167,7 @@ impl HalfOpen {
     pub(crate) fn into_connection(
         self,
         key: Key,
-        settings: Settings,
+        settings: Arc<Settings>,
         config: &Config,
         now: Instant,
     ) -> Connection {

@@ -37,7 +37,10 @@ impl Tcp {
             Some(key) if self.is_half_open(key) => {
                 self.half_open_arrives(cx, key, &mut segment, path);
             }
-            Some(key) => self.connection_arrives(cx, key, &mut segment, path),
+            Some(key) => {
+                self.expand_time_wait(cx, key, None);
+                self.connection_arrives(cx, key, &mut segment, path);
+            }
             None => self.unconnected_arrives(cx, &mut segment, path, None),
         }
     }
@@ -59,6 +62,7 @@ impl Tcp {
             return;
         };
         connection.pressure = pressure;
+        connection.follow_path_mtu(path.path_mtu_octets, cx);
         let step = match connection.state {
             State::SynSent => syn_sent::segment_arrives(connection, segment, cx),
             _ => synchronized::segment_arrives(connection, segment, cx),

@@ -5,6 +5,7 @@
 //! §3.4, §3.6); when the accept queue is full the newcomer waits outside (BAD-80). It sends nothing.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 
 use super::lazy_queue::LazyQueue;
 use super::settings::Settings;
@@ -22,7 +23,7 @@ pub(crate) struct Listener {
     /// Where it listens.
     pub(crate) local: Local,
     /// What its connections begin with.
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
     /// Connections that wait to be accepted.
     pub(crate) accept_queue: LazyQueue,
     /// Connections that wait for text before they are offered.
@@ -63,7 +64,7 @@ impl Listener {
         Self {
             id,
             local,
-            settings: Settings::new(&call.options, config),
+            settings: Arc::new(Settings::new(&call.options, config)),
             accept_queue: LazyQueue::default(),
             deferred: LazyQueue::default(),
             defer_accept: call.defer_accept,

@@ -7,6 +7,7 @@
 #[doc(hidden)]
 pub mod arithmetic;
 mod arrives;
+mod autotune;
 mod call;
 mod calls;
 mod challenge;
@@ -22,10 +23,12 @@ mod initial_sequence;
 mod input;
 mod lazy_queue;
 mod listener;
+mod memory;
 mod negotiate;
 mod opening;
 mod output;
 mod path;
+mod path_probe;
 mod receive;
 mod recovery;
 mod reset;
@@ -38,9 +41,11 @@ mod slices;
 mod state;
 mod syn_cookie;
 mod syn_queue;
+mod time_wait_record;
 mod timeout;
 mod timers;
 mod timestamps;
+mod user_timeout;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +62,7 @@ use initial_sequence::InitialSequence;
 use listener::Listener;
 use settings::Settings;
 use syn_cookie::SynCookies;
+use time_wait_record::TimeWaitRecord;
 use timeout::retransmission::HalfOpenStep;
 use timestamps::TimestampOffsets;
 
@@ -115,6 +121,7 @@ pub struct OpeningCounters {
 enum Record {
     HalfOpen(Box<HalfOpen>),
     Connection(Box<Connection>),
+    TimeWait(Box<TimeWaitRecord>),
 }
 
 /// Somebody who has something to tell.
@@ -147,6 +154,10 @@ pub struct Tcp {
     syn_cookies: SynCookies,
     fast_open: FastOpens,
     openings: OpeningCounters,
+    /// Connections that met short memory, each once: they hear when there is some again.
+    starved: VecDeque<Key>,
+    /// Connections that hold text out of order, each once: it is shed when memory is short.
+    sheddable: VecDeque<Key>,
     half_open: usize,
     time_wait: usize,
     queued_octets: usize,
@@ -169,6 +180,8 @@ impl Tcp {
             syn_cookies: SynCookies::new(random),
             fast_open: FastOpens::new(random),
             openings: OpeningCounters::default(),
+            starved: VecDeque::new(),
+            sheddable: VecDeque::new(),
             half_open: 0,
             time_wait: 0,
             queued_octets: 0,
@@ -200,6 +213,7 @@ impl Tcp {
     /// TIMEOUTS: RFC 9293 §3.10.8.
     pub fn time_passes(&mut self, cx: &mut Context<'_>) {
         while let Some(key) = self.deadlines.pop_due(cx.now) {
+            self.expand_time_wait(cx, key, Some(cx.now));
             match self.records.get_mut(key) {
                 Some(Record::Connection(connection)) => {
                     while let Some(timer) = connection.timers.pop_due(cx.now) {
@@ -217,7 +231,7 @@ impl Tcp {
                         HalfOpenStep::GivesUp => self.forget_half_open(cx, key, "RFC 9293 §3.8.3"),
                     }
                 }
-                None => {}
+                Some(Record::TimeWait(_)) | None => {}
             }
         }
     }
@@ -228,6 +242,7 @@ impl Tcp {
         if let Some(reply) = self.replies.pop_front() {
             return Some(reply);
         }
+        self.relieve(cx);
         while let Some(key) = self.ready.pop_front() {
             let pressure = self.pressure(cx);
             let segment = match self.records.get_mut(key) {
@@ -240,13 +255,14 @@ impl Tcp {
                     half_open.is_ready = false;
                     self.next_half_open_segment(cx, key)
                 }
-                None => continue,
+                Some(Record::TimeWait(_)) | None => continue,
             };
             if segment.is_some() {
                 self.make_ready(key);
                 return segment;
             }
             self.settle_timers(key);
+            self.compact_time_wait(key);
         }
         None
     }
@@ -319,6 +335,16 @@ impl Tcp {
         let held = connection.held_octets();
         self.queued_octets = self.queued_octets + held - connection.counted_octets;
         connection.counted_octets = held;
+        if connection.pressure != Pressure::None
+            && !core::mem::replace(&mut connection.is_starved, true)
+        {
+            self.starved.push_back(key);
+        }
+        if connection.rcv.out_of_order.is_some()
+            && !core::mem::replace(&mut connection.is_sheddable, true)
+        {
+            self.sheddable.push_back(key);
+        }
         let in_time_wait = connection.state == State::TimeWait;
         if in_time_wait != connection.counts_as_time_wait {
             connection.counts_as_time_wait = in_time_wait;
@@ -360,10 +386,13 @@ impl Tcp {
         };
         let tuple = connection.tuple;
         self.demux.disconnect(&tuple, key);
-        if let Some(moved) = self.destinations.remove(tuple.remote.ip(), place)
-            && let Some(Record::Connection(moved)) = self.records.get_mut(moved)
-        {
-            moved.place = Some(place);
+        let Some(moved) = self.destinations.remove(tuple.remote.ip(), place) else {
+            return;
+        };
+        match self.records.get_mut(moved) {
+            Some(Record::Connection(moved)) => moved.place = Some(place),
+            Some(Record::TimeWait(moved)) => moved.move_to(place),
+            Some(Record::HalfOpen(_)) | None => {}
         }
     }
 
@@ -392,6 +421,28 @@ impl Tcp {
         self.leave_syn_queue(key, &half_open);
     }
 
+    /// A connection in TIME-WAIT of which only the numbers matter becomes a record of them.
+    fn compact_time_wait(&mut self, key: Key) {
+        if let Some(record) = self.records.get_mut(key)
+            && let Record::Connection(connection) = record
+            && let Some(compact) = TimeWaitRecord::of(connection)
+        {
+            *record = Record::TimeWait(Box::new(compact));
+        }
+    }
+
+    /// Something happens to a connection in TIME-WAIT: it becomes one again. `ends_at` is when its
+    /// 2 MSL are over, if its deadline does not say so any more.
+    fn expand_time_wait(&mut self, cx: &Context<'_>, key: Key, ends_at: Option<Instant>) {
+        let ends_at = ends_at.or_else(|| self.deadlines.get(key));
+        if let Some(record) = self.records.get_mut(key)
+            && let Record::TimeWait(compact) = record
+        {
+            let connection = compact.to_connection(key, cx.config, ends_at, cx.now);
+            *record = Record::Connection(Box::new(connection));
+        }
+    }
+
     fn settle_timers(&mut self, key: Key) {
         if let Some(Record::Connection(connection)) = self.records.get(key) {
             let earliest = connection.timers.earliest();
@@ -405,7 +456,7 @@ impl Tcp {
         let is_ready = match self.records.get_mut(key) {
             Some(Record::Connection(connection)) => &mut connection.is_ready,
             Some(Record::HalfOpen(half_open)) => &mut half_open.is_ready,
-            None => return,
+            Some(Record::TimeWait(_)) | None => return,
         };
         if !core::mem::replace(is_ready, true) {
             self.ready.push_back(key);
@@ -441,15 +492,6 @@ impl Tcp {
 
     fn default_settings(&self, cx: &Context<'_>) -> Settings {
         Settings::new(&ConnectionOptions::default(), cx.config)
-    }
-
-    /// Design §6: above three quarters of the cap, nothing grows.
-    fn pressure(&self, cx: &Context<'_>) -> Pressure {
-        if self.queued_octets as u64 > cx.config.memory_octets_max / 4 * 3 {
-            Pressure::High
-        } else {
-            Pressure::None
-        }
     }
 }
 

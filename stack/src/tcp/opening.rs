@@ -142,7 +142,7 @@ impl Tcp {
             .filter_map(|_| listener.syn_queue.any(cx.random))
             .min_by_key(|key| match self.records.get(*key) {
                 Some(Record::HalfOpen(half_open)) => half_open.began_at,
-                Some(Record::Connection(_)) | None => Instant::NEVER,
+                Some(Record::Connection(_) | Record::TimeWait(_)) | None => Instant::NEVER,
             });
         if let Some(oldest) = oldest {
             cx.discard(Discard::TcpSynQueueFull);
@@ -331,7 +331,7 @@ impl Tcp {
         let verified = self.syn_cookies.verify(
             &segment.tuple,
             &heard,
-            shift_for(listener.settings.receive_buffer_octets),
+            shift_for(listener.settings.receive_buffer_octets_max),
             super::connection::mss_least(cx.config),
             syn_cookie::period_of(cx.now, cx.config.syn_cookie_period_ms),
         );

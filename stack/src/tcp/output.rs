@@ -7,6 +7,7 @@
 use super::congestion::CongestionControl;
 use super::connection::Connection;
 use super::delivery::DeliverySnapshot;
+use super::path_probe::ProbeRoom;
 use super::recovery::{LossRecovery, Resend, ResendAll, SentStamp};
 use super::segment_out::{Form, emit};
 use super::send::segmentize::{Cut, Offer, Override, Stream, cut};
@@ -179,6 +180,7 @@ fn send_again(
         return None;
     }
     let seq = resend.seq;
+    connection.path_probe_resent(seq);
     let nxt = connection.snd.window.nxt;
     let stamp = stamp(connection, octets, cx);
     connection
@@ -241,6 +243,7 @@ fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoin
         max_wnd: connection.snd.window.max_wnd(),
         in_flight: connection.text_in_flight(),
         nagle: connection.settings.nagle,
+        cork: connection.settings.cork,
         stream: if connection.snd.queue.is_closed() {
             Stream::Ending
         } else {
@@ -258,13 +261,21 @@ fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoin
         return None;
     };
     connection.owed.sws_override = false;
+    let room = ProbeRoom {
+        unsent,
+        usable: connection.snd.window.usable(),
+        cwnd_room: cwnd_room(connection),
+    };
+    let probe = connection.path_probe_size(room, cx.now);
+    let octets = probe.map_or(octets, |it| it.text_octets);
     let seq = connection.snd.window.nxt;
     let text = connection.snd.queue.text(seq, octets as usize);
     let end = seq + text.octets() as u32;
     let with_fin = Fin::at(end, connection);
     note_sent(connection, seq, end + with_fin.seg_len(), cx);
     start_retransmission_timer(connection, cx);
-    let form = Form::new(seq, with_fin.flags(), SendReason::NewText);
+    let reason = connection.path_probe_sent(probe, seq, end);
+    let form = Form::new(seq, with_fin.flags(), reason);
     Some(emit_text(connection, form, text, cx))
 }
 
@@ -333,7 +344,7 @@ fn emit_text(
         // MUST-61: the last of what is queued is pushed.
         form.flags = form.flags.with(TcpFlags::PSH);
     }
-    if text.octets() > smss as usize {
+    if text.octets() > smss as usize && form.reason != SendReason::PathProbe {
         form.segment_octets = u16::try_from(smss).ok();
     }
     form.text = text;

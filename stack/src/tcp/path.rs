@@ -3,9 +3,7 @@
 //! `ingress.rs` carries it here. A message is believed only if it quotes what is in flight; it never
 //! ends a connection that is open, and of those that are not only if it says that nobody listens.
 
-use super::congestion::CongestionControl;
 use super::connection::Connection;
-use super::recovery::{LossRecovery, ResendAll};
 use super::{Record, Tcp};
 use crate::base::{Key, SeqNumber};
 use crate::context::Context;
@@ -33,7 +31,7 @@ impl Tcp {
                 self.settle(cx, key);
             }
             // The peer has gone; its SYN-ACK is repeated until that is given up.
-            Some(Record::HalfOpen(_)) | None => {}
+            Some(Record::HalfOpen(_) | Record::TimeWait(_)) | None => {}
         }
     }
 
@@ -42,7 +40,7 @@ impl Tcp {
     pub fn path_mtu_changed(&mut self, cx: &mut Context<'_>, destination: IpAddr, mtu_octets: u16) {
         for key in self.destinations.to(destination) {
             if let Some(Record::Connection(connection)) = self.records.get_mut(key) {
-                change_mtu(connection, mtu_octets);
+                connection.follow_path_mtu(mtu_octets, cx);
                 self.settle(cx, key);
             }
         }
@@ -62,25 +60,10 @@ impl Tcp {
                 (connection.snd.window.una, connection.snd.window.nxt)
             }
             Record::HalfOpen(half_open) => (half_open.iss, half_open.iss + 1),
+            // Nothing is in flight any more.
+            Record::TimeWait(_) => return None,
         };
         (una.distance_to(seq) < una.distance_to(nxt)).then_some(key)
-    }
-}
-
-fn change_mtu(connection: &mut Connection, mtu_octets: u16) {
-    let smss_before = connection.smss();
-    let shrinks = mtu_octets < connection.path.mtu_octets;
-    connection.path.mtu_octets = mtu_octets;
-    let smss = connection.smss();
-    if smss == smss_before {
-        return;
-    }
-    connection.congestion.on_smss_changed(smss);
-    let window = &connection.snd.window;
-    if shrinks && connection.is_synchronized() && smss < window.in_flight() {
-        connection
-            .recovery
-            .on_resend_all(window.nxt, ResendAll::NotCongestion);
     }
 }
 

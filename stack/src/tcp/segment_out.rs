@@ -171,7 +171,7 @@ pub(crate) fn observe(
 /// What a SYN offers, or a SYN-ACK of a simultaneous open agrees to.
 fn syn_options(connection: &Connection, cx: &Context<'_>) -> TcpOptions {
     let offers = connection.state == State::SynSent;
-    let shift = negotiate::shift_for(connection.settings.receive_buffer_octets);
+    let shift = negotiate::shift_for(connection.settings.receive_buffer_octets_max);
     let timestamps = match connection.timestamps {
         Some(state) => Some(state.option(cx.now)),
         // 7323-06: the echo is zero while there is no ACK.
@@ -183,6 +183,7 @@ fn syn_options(connection: &Connection, cx: &Context<'_>) -> TcpOptions {
     TcpOptions {
         mss: Some(connection.path.advertised_mss),
         window_scale: (offers || connection.scaling).then_some(shift),
+        user_timeout: connection.user_timeout_of_syn(),
         sack_permitted: offers || connection.sack == super::recovery::Sack::Agreed,
         timestamps,
         fast_open: connection.fast_open_option(),
@@ -205,6 +206,9 @@ fn options(connection: &mut Connection, form: &Form, cx: &Context<'_>) -> TcpOpt
             connection.sack_blocks_beside_text()
         };
         options.sack = sack_blocks(connection, room);
+    } else {
+        let room = connection.smss().saturating_sub(form.text.octets() as u32);
+        options.user_timeout = connection.user_timeout_due(room);
     }
     options
 }

@@ -72,6 +72,11 @@ impl TimestampState {
         self.ts_recent
     }
 
+    /// When TS.Recent was set.
+    pub(crate) const fn ts_recent_at(&self) -> Instant {
+        self.ts_recent_at
+    }
+
     /// What to put on a segment.
     pub(crate) const fn option(&self, now: Instant) -> Timestamps {
         Timestamps {

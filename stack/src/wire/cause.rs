@@ -122,6 +122,8 @@ pub enum SendReason {
     WindowUpdate,
     /// RFC 9293 §3.10.2: text that was never sent before.
     NewText,
+    /// RFC 4821 §7.4: text in a segment larger than the path is known to take.
+    PathProbe,
     /// RFC 9293 §3.10.4: no more text from us.
     Fin,
 }
@@ -153,6 +155,7 @@ impl SendReason {
             Self::KeepAlive => "RFC 9293 §3.8.4",
             Self::WindowUpdate => "RFC 9293 §3.8.6.2.2",
             Self::NewText => "RFC 9293 §3.10.2",
+            Self::PathProbe => "RFC 4821 §7.4",
             Self::Fin => "RFC 9293 §3.10.4",
         }
     }
@@ -183,6 +186,7 @@ impl SendReason {
             Self::KeepAlive => "keep-alive probe",
             Self::WindowUpdate => "window update",
             Self::NewText => "new text",
+            Self::PathProbe => "new text in a larger segment, to try the path",
             Self::Fin => "FIN",
         }
     }

@@ -513,7 +513,7 @@ fn bad_62_a_peer_that_vanishes_is_forgotten_in_each_state() {
 #[test]
 fn bad_64_probes_with_garbage_are_answered_and_not_delivered() {
     for family in BOTH {
-        let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 4_096);
+        let mut scene = Scene::with(family, |config| config.fix_receive_buffer(4_096));
         let mut flow = scene.accept(Peer::default());
         scene.data(&mut flow, b"real");
         scene.host.advance(secs(1));

@@ -16,7 +16,7 @@ const fn secs(seconds: u64) -> Duration {
 fn rfc5961_01_a_reset_counts_only_at_rcv_nxt() {
     for family in BOTH {
         for iss in [1_000, u32::MAX - 2_000] {
-            let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 4_096);
+            let mut scene = Scene::with(family, |config| config.fix_receive_buffer(4_096));
             let flow = scene.accept(Peer {
                 iss,
                 ..Peer::default()
@@ -180,7 +180,7 @@ fn rfc5961_06_a_peer_that_was_restarted_clears_the_old_connection() {
 fn bad_44_blind_guesses_neither_reset_nor_inject() {
     // A window of 64 KiB is a 65,536th of the sequence space: of 10,000 guesses hardly any is in it,
     // and of those only one exact hit would count.
-    let mut scene = Scene::with(BOTH[0], |config| config.receive_buffer_octets = 65_536);
+    let mut scene = Scene::with(BOTH[0], |config| config.fix_receive_buffer(65_536));
     let mut flow = scene.accept(Peer::default());
     let mut guess = 12_345_u32;
     for round in 0..10_000 {

@@ -97,7 +97,7 @@ fn rfc7323_02_the_window_of_a_syn_is_never_scaled() {
         scene.send(&flow.seg());
         assert_eq!(scene.host.status(flow.connection).snd_wnd, 128_000);
         // Ours: the field of the SYN itself holds no more than what we take.
-        let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 1_048_576);
+        let mut scene = Scene::with(family, |config| config.fix_receive_buffer(1_048_576));
         let (_, syn) = scene.begin_dial(&peer, ConnectionOptions::default());
         assert_eq!(syn.window, 65_535);
     }
@@ -107,7 +107,7 @@ fn rfc7323_02_the_window_of_a_syn_is_never_scaled() {
 fn rfc7323_03_later_windows_are_scaled_each_direction_by_itself() {
     for family in BOTH {
         for (buffer, shift) in [(32_768, 0), (524_288, 7), (16_777_216, 14)] {
-            let mut scene = Scene::with(family, |config| config.receive_buffer_octets = buffer);
+            let mut scene = Scene::with(family, |config| config.fix_receive_buffer(buffer));
             let mut flow = scene.accept(scaled(shift));
             scene.data(&mut flow, b"x");
             let ack = scene.expect_ack(&flow);

@@ -14,7 +14,7 @@ const fn millis(milliseconds: u64) -> Duration {
 
 /// A connection whose stack-side window is small and known.
 fn with_window(family: Family, iss: u32) -> (Scene, Flow, i64) {
-    let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 4_096);
+    let mut scene = Scene::with(family, |config| config.fix_receive_buffer(4_096));
     let flow = scene.accept(Peer {
         iss,
         ..Peer::default()

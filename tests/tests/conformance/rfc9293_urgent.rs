@@ -115,7 +115,7 @@ fn rfc9293_must_62_the_pointer_names_the_octet_after_the_urgent_text() {
 #[test]
 fn rfc9293_must_66_reset_and_urgent_count_even_at_a_closed_window() {
     for family in BOTH {
-        let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 4_096);
+        let mut scene = Scene::with(family, |config| config.fix_receive_buffer(4_096));
         let mut flow = scene.accept(Peer::default());
         fill_window(&mut scene, &mut flow);
         scene.send(&flow.seg().urgent(20));

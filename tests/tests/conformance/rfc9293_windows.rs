@@ -268,7 +268,7 @@ fn fill(scene: &mut Scene, flow: &mut Flow) -> Segment {
 #[test]
 fn rfc9293_must_39_a_receiver_does_not_offer_silly_windows() {
     for family in BOTH {
-        let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 8_192);
+        let mut scene = Scene::with(family, |config| config.fix_receive_buffer(8_192));
         let mut flow = scene.accept(Peer::default());
         let shut = fill(&mut scene, &mut flow);
         assert_eq!(shut.window, 0);
@@ -295,7 +295,7 @@ fn rfc9293_must_39_a_receiver_does_not_offer_silly_windows() {
 fn rfc9293_shld_14_the_right_edge_never_moves_to_the_left() {
     for family in BOTH {
         for peer in [Peer::default(), Peer::modern()] {
-            let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 40_000);
+            let mut scene = Scene::with(family, |config| config.fix_receive_buffer(40_000));
             let mut flow = scene.accept(peer);
             let mut edge = 0_u32;
             for step in 0..300_usize {
@@ -324,7 +324,7 @@ fn rfc9293_shld_14_the_right_edge_never_moves_to_the_left() {
 #[test]
 fn rfc9293_may_8_a_closed_window_may_stay_closed() {
     for family in BOTH {
-        let mut scene = Scene::with(family, |config| config.receive_buffer_octets = 4_096);
+        let mut scene = Scene::with(family, |config| config.fix_receive_buffer(4_096));
         let mut flow = scene.accept(Peer::default());
         fill(&mut scene, &mut flow);
         for _ in 0..60 {

@@ -227,7 +227,7 @@ impl Pair {
         let mut ours = Rig::new(7, |_| {})?;
         let mut peer = Rig::numbered(THEM, 8, |config| {
             // So that its window closes.
-            config.receive_buffer_octets = 16_384;
+            config.fix_receive_buffer(16_384);
         })?;
         let mut outcome = Outcome::default();
         ours.now += wait;

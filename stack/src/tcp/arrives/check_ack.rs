@@ -48,6 +48,7 @@ pub(crate) fn check_ack(
         }
     }
     hear(connection, segment, cx);
+    connection.hear_user_timeout(segment, cx);
     our_fin_may_be_acked(connection, cx)
 }
 
@@ -96,6 +97,7 @@ pub(crate) fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut 
     }
     if sample.acked_octets() > 0 {
         on_progress(connection, &sample, cx);
+        connection.path_probe_acked(sample.ack, cx);
     }
     congestion::on_signal(connection, &sample, outcome.signal, outcome.round_trip, cx);
     let opened = was_closed && connection.snd.window.wnd() > 0;
@@ -135,11 +137,9 @@ fn on_progress(connection: &mut Connection, sample: &AckSample, cx: &Context<'_>
     // RFC 6298 §5.2, §5.3; `output.rs` starts it again if anything is in flight.
     connection.timers.stop(Timer::Retransmission);
     if connection.writer_waits {
-        let room = connection
-            .settings
-            .send_buffer_octets
-            .saturating_sub(connection.snd.queue.octets());
-        if room >= connection.settings.send_buffer_octets / 4 {
+        let most = connection.send_buffer_octets();
+        let room = most.saturating_sub(connection.snd.queue.octets());
+        if room >= most / 4 {
             connection.writer_waits = false;
             connection.notices.writable = true;
         }

@@ -27,6 +27,9 @@ pub(crate) fn on_signal(
             connection.congestion.on_ack(&acked);
             "RFC 5681 §3.1"
         }
+        // RFC 4821 §7.6.2: the loss of a probe alone is no sign of congestion.
+        LossSignal::LossDetected { .. } if connection.path_probe_excuses_loss() => return,
+        LossSignal::Recovered if connection.path_probe_excused_loss() => return,
         LossSignal::LossDetected { flight_octets } => {
             connection.congestion.on_loss(flight_octets, cx.now);
             "RFC 5681 §3.2"

@@ -55,7 +55,7 @@ pub(crate) fn begin(
     cx: &Context<'_>,
 ) -> HalfOpen {
     let remote = segment.tuple.remote.ip();
-    let shift = negotiate::shift_for(listener.settings.receive_buffer_octets);
+    let shift = negotiate::shift_for(listener.settings.receive_buffer_octets_max);
     let least = mss_least(cx.config);
     HalfOpen {
         listener: listener.id,
@@ -64,7 +64,8 @@ pub(crate) fn begin(
         iss: beginning.iss,
         agreed: negotiate::agree(&segment.options, shift, remote, least),
         syn_wnd: segment.wnd,
-        advertised_mss: negotiate::advertised_mss(remote, beginning.path.link_mtu_octets, least),
+        advertised_mss: negotiate::advertised_mss(remote, beginning.path.link_mtu_octets, least)
+            .min(listener.settings.mss_octets_max),
         path: beginning.path,
         timestamp_offset: beginning.timestamp_offset,
         began_at: cx.now,

@@ -121,8 +121,8 @@ fn check_syn(
 }
 
 /// RCV.NXT, IRS and what the options agree on.
-fn take_syn(connection: &mut Connection, segment: &Segment, cx: &Context<'_>) {
-    let shift = negotiate::shift_for(connection.settings.receive_buffer_octets);
+fn take_syn(connection: &mut Connection, segment: &Segment, cx: &mut Context<'_>) {
+    let shift = negotiate::shift_for(connection.settings.receive_buffer_octets_max);
     let agreed = negotiate::agree(
         &segment.options,
         shift,
@@ -133,5 +133,6 @@ fn take_syn(connection: &mut Connection, segment: &Segment, cx: &Context<'_>) {
     // What our SYN said about the window counts from the peer's first number on.
     let nxt = connection.rcv.nxt;
     connection.rcv.window.advertise_unscaled(nxt);
+    connection.hear_user_timeout(segment, cx);
     connection.last_heard_at = cx.now;
 }

@@ -44,15 +44,23 @@ pub(crate) fn take_text(
         segment.trim_back(fin);
     }
     connection.challenge.on_progress();
+    connection.measure_receive(segment, cx.now);
     if segment.seq == connection.rcv.nxt {
-        take_in_order(connection, segment);
-        ControlFlow::Continue(())
+        take_in_order(connection, segment, cx)
     } else {
         keep_out_of_order(connection, segment, cx)
     }
 }
 
-fn take_in_order(connection: &mut Connection, segment: &Segment) {
+fn take_in_order(
+    connection: &mut Connection,
+    segment: &Segment,
+    cx: &Context<'_>,
+) -> ControlFlow<Verdict> {
+    if connection.pressure == Pressure::Full && !connection.reading_is_shut {
+        // Not acknowledged: the peer sends it again when some of what others hold is gone.
+        return ControlFlow::Break(Verdict::Dropped(Discard::TcpMemoryFull));
+    }
     let text = segment.text.clone();
     let octets = text.len();
     deliver(connection, unpinned(text, segment.frame_octets));
@@ -65,12 +73,13 @@ fn take_in_order(connection: &mut Connection, segment: &Segment) {
     if connection.rcv.acknowledge.urgency() == Urgency::Now {
         connection.ack_reason = SendReason::AcknowledgeSecond;
     }
+    connection.acknowledge_quickly(segment.segments, cx.config, cx.now);
     let Some(mut waiting) = connection.rcv.out_of_order.take() else {
-        return;
+        return ControlFlow::Continue(());
     };
     if waiting.reassembly.is_empty() {
         connection.rcv.out_of_order = Some(waiting);
-        return;
+        return ControlFlow::Continue(());
     }
     while let Some(text) = waiting.reassembly.pop_at(connection.rcv.position) {
         deliver(connection, text);
@@ -80,6 +89,7 @@ fn take_in_order(connection: &mut Connection, segment: &Segment) {
     if !waiting.reassembly.is_empty() || waiting.sack.has_duplicate() {
         connection.rcv.out_of_order = Some(waiting);
     }
+    ControlFlow::Continue(())
 }
 
 fn deliver(connection: &mut Connection, text: bytes::Bytes) {
@@ -102,10 +112,10 @@ fn keep_out_of_order(
     let limits = ReassemblyLimits {
         ranges_max: cx.config.reassembly_ranges_max as usize,
         // Pieces cost more than their octets; what is worth more than twice the window is shed.
-        octets_max: connection.settings.receive_buffer_octets.saturating_mul(2),
+        octets_max: (connection.rcv.window.buffer_octets() as usize).saturating_mul(2),
     };
     let kept = match connection.pressure {
-        Pressure::High => false,
+        Pressure::High | Pressure::Full => false,
         Pressure::None => {
             let sack = connection.sack;
             let waiting = connection.out_of_order();

@@ -1,6 +1,7 @@
 //! RECEIVE (RFC 9293 §3.10.3): text in order is handed over, and the window opens.
 
 use crate::call::{CallRefused, Received};
+use crate::context::Context;
 use crate::observe::{SendReason, State};
 use crate::tcp::connection::{Connection, Handle};
 
@@ -12,12 +13,14 @@ use crate::tcp::connection::{Connection, Handle};
 pub(crate) fn user_calls(
     connection: &mut Connection,
     octets_max: usize,
+    cx: &mut Context<'_>,
 ) -> Result<Received, CallRefused> {
     if connection.handle != Handle::Held {
         return Err(CallRefused::NoSuchEntry);
     }
     let slices = connection.rcv.queue.take(octets_max);
     if !slices.is_empty() && connection.state != State::Closed {
+        connection.tune_receive_buffer(cx);
         offer_room(connection);
     }
     Ok(Received {

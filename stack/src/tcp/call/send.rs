@@ -9,12 +9,17 @@ use crate::tcp::connection::{Connection, Handle, Pressure};
 /// What a writer may always queue while nothing of it waits, however short memory is.
 const ALWAYS_OCTETS: usize = 4_096;
 
-/// Takes as much of `octets` as there is room for and says how much that was.
+/// Takes as much of `octets` as there is room for and says how much that was. The stack's memory has
+/// `memory_octets` left before it is short.
 ///
 /// # Errors
 ///
 /// "Connection does not exist" after it ended, "connection closing" after CLOSE.
-pub(crate) fn user_calls(connection: &mut Connection, octets: Bytes) -> Result<usize, CallRefused> {
+pub(crate) fn user_calls(
+    connection: &mut Connection,
+    octets: Bytes,
+    memory_octets: usize,
+) -> Result<usize, CallRefused> {
     if connection.handle != Handle::Held {
         return Err(CallRefused::NoSuchEntry);
     }
@@ -31,8 +36,12 @@ pub(crate) fn user_calls(connection: &mut Connection, octets: Bytes) -> Result<u
     }
     let held = connection.snd.queue.octets();
     let room = match connection.pressure {
-        Pressure::None => connection.settings.send_buffer_octets.saturating_sub(held),
+        Pressure::None => connection
+            .send_buffer_octets()
+            .saturating_sub(held)
+            .min(memory_octets.max(ALWAYS_OCTETS)),
         Pressure::High => ALWAYS_OCTETS.saturating_sub(held),
+        Pressure::Full => 0,
     };
     let taken = room.min(octets.len());
     if taken < octets.len() {

@@ -3,6 +3,7 @@
 //! `tcp/calls.rs` asks for it. Telling changes nothing.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use crate::base::{Instant, Key};
 use crate::call::ConnectionOptions;
@@ -52,8 +53,16 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
             .out_of_order
             .as_ref()
             .map_or(0, |it| it.reassembly.held_octets()),
-        send_buffer_octets: connection.settings.send_buffer_octets,
+        send_buffer_octets: connection.send_buffer_octets(),
         receive_buffer_octets: rcv.window.buffer_octets() as usize,
+        rcv_rtt: connection
+            .receive_tuning
+            .as_ref()
+            .and_then(|it| it.round_trip()),
+        rcv_space_octets: connection
+            .receive_tuning
+            .as_ref()
+            .map_or(0, |it| it.per_round_trip()),
 
         cwnd_octets,
         ssthresh_octets,
@@ -112,14 +121,14 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
 pub(crate) fn half_open_status(
     half_open: &HalfOpen,
     key: Key,
-    listener: &Settings,
+    listener: &Arc<Settings>,
     config: &Config,
     resends_at: Option<Instant>,
 ) -> Box<Status> {
     let began_at = half_open.began_at;
     let connection = half_open
         .clone()
-        .into_connection(key, listener.clone(), config, began_at);
+        .into_connection(key, Arc::clone(listener), config, began_at);
     let mut status = status(&connection);
     status.timers.retransmission = resends_at;
     status
@@ -159,10 +168,11 @@ fn received_octets(rcv: &ReceiveHalf) -> u64 {
 
 /// Changes what `options` names. They hold from the next segment on (SHLD-21).
 pub(crate) fn change(connection: &mut Connection, options: &ConnectionOptions, cx: &Context<'_>) {
-    connection.settings.change(options);
-    let buffer_octets = connection.settings.receive_buffer_octets;
-    if buffer_octets as u64 != u64::from(connection.rcv.window.buffer_octets()) {
+    Arc::make_mut(&mut connection.settings).change(options);
+    if options.receive_buffer_octets.is_some() {
+        let buffer_octets = connection.settings.receive_buffer_octets;
         connection.rcv.window.set_buffer_octets(buffer_octets);
+        connection.receive_tuning = None;
         let (unread, mss) = (connection.unread_octets(), connection.rcv_mss());
         let rcv = &connection.rcv;
         if rcv.window.deserves_update(rcv.nxt, unread, mss) && connection.is_synchronized() {

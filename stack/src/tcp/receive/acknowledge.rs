@@ -34,6 +34,8 @@ pub(crate) struct Acknowledge {
     full_octets: u32,
     /// Duplicate acknowledgments that are owed beyond the one.
     duplicates: u8,
+    /// So many segments more are acknowledged at once.
+    quick: u8,
     /// Last.ACK.sent (RFC 7323 §4.3).
     last_sent: SeqNumber,
 }
@@ -46,6 +48,7 @@ impl Acknowledge {
             octets: 0,
             full_octets: FULL_OCTETS_MIN,
             duplicates: 0,
+            quick: 0,
             last_sent: nxt,
         }
     }
@@ -60,6 +63,21 @@ impl Acknowledge {
         } else {
             self.urgency = self.urgency.max(Urgency::Delayed);
         }
+    }
+
+    /// The peer begins, or begins again, and its cwnd grows with our acknowledgments: the next
+    /// `segments` are acknowledged at once.
+    pub(crate) fn quicken(&mut self, segments: u64) {
+        self.quick = u8::try_from(segments).unwrap_or(u8::MAX);
+    }
+
+    /// Segments with text arrived, so many. True if they are among those that wait for nothing.
+    pub(crate) fn takes_quickly(&mut self, segments: u32) -> bool {
+        let is_quick = self.quick > 0;
+        self.quick = self
+            .quick
+            .saturating_sub(u8::try_from(segments).unwrap_or(u8::MAX));
+        is_quick
     }
 
     /// An acknowledgment is due at once.

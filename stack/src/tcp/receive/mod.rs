@@ -19,7 +19,7 @@ use sack::SackReporter;
 use urgent::Urgent;
 use window::ReceiveWindow;
 
-use crate::base::SeqNumber;
+use crate::base::{Instant, SeqNumber};
 
 /// What out-of-order text needs; it exists only while there is some, or a duplicate to report.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +41,8 @@ pub(crate) struct ReceiveHalf {
     pub(crate) position: u64,
     /// RCV.WND.
     pub(crate) window: ReceiveWindow,
+    /// When text last arrived.
+    pub(crate) last_text_at: Option<Instant>,
     /// Text in order that waits for RECEIVE.
     pub(crate) queue: ReceiveQueue,
     /// Text that waits for what is missing before it.
@@ -62,6 +64,7 @@ impl ReceiveHalf {
             nxt,
             position: 0,
             window: ReceiveWindow::new(nxt, buffer_octets, shift),
+            last_text_at: None,
             queue: ReceiveQueue::new(),
             out_of_order: None,
             acknowledge: Acknowledge::new(nxt),

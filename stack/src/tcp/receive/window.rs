@@ -41,6 +41,11 @@ impl ReceiveWindow {
         self.edge
     }
 
+    /// What was advertised before this half was made anew.
+    pub(crate) const fn restore_edge(&mut self, edge: SeqNumber) {
+        self.edge = edge;
+    }
+
     /// Rcv.Wind.Shift.
     pub(crate) const fn shift(&self) -> u8 {
         self.shift

@@ -12,6 +12,15 @@ pub(crate) enum Nagle {
     Off,
 }
 
+/// Whether the user holds segments back that are not full.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cork {
+    /// They wait for more text, or for the override timer.
+    In,
+    /// They go as Nagle's algorithm says.
+    Out,
+}
+
 /// Whether more text may follow what is queued.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Stream {
@@ -47,6 +56,8 @@ pub(crate) struct Offer {
     pub(crate) in_flight: u32,
     /// Nagle's algorithm.
     pub(crate) nagle: Nagle,
+    /// Whether the user wants full segments only.
+    pub(crate) cork: Cork,
     /// Whether the user closed.
     pub(crate) stream: Stream,
     /// The override timer.
@@ -116,9 +127,9 @@ pub(crate) fn cut(offer: &Offer) -> Cut {
 
 /// Whether the last, small segment of what is queued may go.
 fn tail_may_go(offer: &Offer, mss: u32) -> bool {
-    offer.nagle == Nagle::Off
-        || offer.stream == Stream::Ending
+    offer.stream == Stream::Ending
         || offer.unsent.is_multiple_of(mss)
-        || (offer.in_flight == 0 && offer.unsent < mss)
         || offer.sws_override == Override::Expired
+        || (offer.cork == Cork::Out
+            && (offer.nagle == Nagle::Off || (offer.in_flight == 0 && offer.unsent < mss)))
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::SendHalf;
 use super::in_flight::InFlight;
 use super::queue::SendQueue;
-use super::segmentize::{Cut, Nagle, Offer, Override, Stream, cut};
+use super::segmentize::{Cork, Cut, Nagle, Offer, Override, Stream, cut};
 use super::window::{AckStanding, SendWindow};
 use crate::base::{Duration, Instant, SeqNumber};
 
@@ -14,6 +14,7 @@ fn seq(raw: u32) -> SeqNumber {
 }
 
 const OFFER: Offer = Offer {
+    cork: Cork::Out,
     unsent: 10_000,
     usable: 100_000,
     cwnd_room: 100_000,

@@ -125,6 +125,16 @@ impl SendWindow {
         self.replace(seq, ack, u32::from(seg_wnd));
     }
 
+    /// Everything up to `una` was sent and acknowledged; `wl1` is the next number of the peer.
+    pub(crate) const fn restore(&mut self, una: SeqNumber, wl1: SeqNumber, wnd: u32, max_wnd: u32) {
+        self.una = una;
+        self.nxt = una;
+        self.wnd = wnd;
+        self.max_wnd = max_wnd;
+        self.wl1 = wl1;
+        self.wl2 = una;
+    }
+
     fn replace(&mut self, seq: SeqNumber, ack: SeqNumber, wnd: u32) {
         self.wnd = wnd;
         self.max_wnd = self.max_wnd.max(wnd);

@@ -49,6 +49,12 @@ pub(super) struct World {
     pub(super) impairments: Impairments,
     pub(super) dice: Random,
     pub(super) mtu: u16,
+    /// How fast the wire is in each direction, in bits a second; 0: without limit.
+    pub(super) bits_per_second: u64,
+    /// Packets with more octets vanish on the way.
+    pub(super) carries_octets: usize,
+    /// When each end's side of the wire is free again.
+    busy_until: [Instant; 2],
     /// Whether superpackets stay whole.
     pub(super) whole: bool,
     /// In flight: (arrival, number) to (to which end, datagram).
@@ -84,6 +90,9 @@ impl World {
             impairments: Impairments::default(),
             dice: Random::new([seed ^ 0x55; 32]),
             mtu: 1_500,
+            bits_per_second: 0,
+            carries_octets: usize::MAX,
+            busy_until: [Instant::ZERO; 2],
             whole: false,
             wire: BTreeMap::new(),
             sent: 0,
@@ -233,6 +242,9 @@ impl World {
 
     fn carry(&mut self, from: usize, outgoing: &Outgoing, mut payload: Vec<u8>) {
         let rates = self.impairments;
+        if payload.len() + 20 > self.carries_octets {
+            return;
+        }
         if self.dice.below(1_000) < rates.loss {
             return;
         }
@@ -240,6 +252,12 @@ impl World {
             let bit = self.dice.below(payload.len() as u32 * 8);
             payload[bit as usize / 8] ^= 1 << (bit % 8);
         }
+        // Octets of IP and Ethernet count on a real wire, and here.
+        let bits = (payload.len() as u64 + 38) * 8;
+        let departs = self.busy_until[from].max(self.now);
+        let takes = (bits * 1_000_000_000).checked_div(self.bits_per_second);
+        let departs = departs + Duration::from_nanos(takes.unwrap_or(0));
+        self.busy_until[from] = departs;
         let copies = 1 + u32::from(self.dice.below(1_000) < rates.duplication);
         for _ in 0..copies {
             let datagram = datagram(
@@ -250,7 +268,7 @@ impl World {
             let jitter = Duration::from_micros(u64::from(self.dice.below(rates.jitter_us.max(1))));
             self.sent += 1;
             self.wire.insert(
-                (self.now + self.delay + jitter, self.sent),
+                (departs + self.delay + jitter, self.sent),
                 (1 - from, datagram),
             );
         }

@@ -43,6 +43,7 @@ pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
 }
 
 fn resend(connection: &mut Connection, cx: &mut Context<'_>) {
+    connection.suspect_black_hole(cx);
     let window = &connection.snd.window;
     let flight_octets = window.in_flight();
     let first = if connection.attempts.timeouts == 1 {

@@ -42,7 +42,7 @@ struct End {
 impl End {
     fn new(number: u8, seed: u64, to_write: usize) -> Option<Self> {
         Some(Self {
-            rig: Rig::numbered(number, seed, |config| config.receive_buffer_octets = 16_384)?,
+            rig: Rig::numbered(number, seed, |config| config.fix_receive_buffer(16_384))?,
             connection: None,
             to_write,
             written: 0,

@@ -1,0 +1,162 @@
+//! The memory contract of design §6: what is held stays below the cap, and those who behave get on.
+
+use std::vec;
+use std::vec::Vec;
+
+use bytes::Bytes;
+
+use super::world::{A, B, World, forged, pattern, seq};
+use crate::base::Duration;
+use crate::call::{ConnectionId, ConnectionOptions};
+use crate::config::Config;
+use crate::discard::Discard;
+use crate::observe::State;
+use crate::wire::tcp::{TcpFlags, TcpHeader};
+
+const CAP: u64 = 4 << 20;
+
+fn small() -> Config {
+    Config {
+        memory_octets_max: CAP,
+        ..Config::default()
+    }
+}
+
+fn held(world: &World, end: usize) -> u64 {
+    world.ends[end].tcp.counts().queued_octets as u64
+}
+
+/// A thousand connections, open on both ends.
+fn crowd(world: &mut World, how_many: usize) -> Vec<(ConnectionId, ConnectionId)> {
+    let listener = world.listen(B);
+    let mut names = Vec::new();
+    for _ in 0..how_many {
+        let a = world.dial(A, ConnectionOptions::default());
+        let mut b = None;
+        while b.is_none() {
+            assert!(world.step());
+            b = world.accept(B, listener);
+        }
+        world.trace.clear();
+        names.push((a, b.unwrap().connection));
+    }
+    names
+}
+
+#[test]
+fn bad_49_writers_whose_peers_do_not_read_stay_below_the_cap() {
+    let mut world = World::with(1, small(), Config::default());
+    let names = crowd(&mut world, 1_000);
+    let text = Bytes::from(vec![1; 1 << 20]);
+    for _ in 0..3 {
+        for (a, _) in &names {
+            let it = &mut world.ends[A];
+            let now = world.now;
+            it.tcp
+                .send(&mut it.around.at(now), *a, text.clone())
+                .unwrap();
+            assert!(held(&world, A) <= CAP);
+        }
+        world.run_for(Duration::from_millis(50));
+        world.trace.clear();
+        assert!(held(&world, A) <= CAP);
+    }
+    // All of them get on, though slowly: once there is memory again, each is told so.
+    let mut got = 0;
+    for _ in 0..40 {
+        for (a, b) in &names {
+            got += world.receive(B, *b, usize::MAX).0.len();
+            world.send(A, *a, b"more");
+        }
+        world.run_for(Duration::from_millis(100));
+        world.trace.clear();
+        assert!(held(&world, A) <= CAP);
+    }
+    assert!(got > 4 << 20, "{got}");
+    assert!(
+        names
+            .iter()
+            .all(|(a, _)| world.status(A, *a).state == State::Established)
+    );
+}
+
+#[test]
+fn bad_49_readers_that_do_not_read_stay_below_the_cap_and_no_edge_moves_back() {
+    let mut world = World::with(1, Config::default(), small());
+    let names = crowd(&mut world, 100);
+    for (a, _) in &names {
+        world.send(A, *a, &pattern(200_000));
+    }
+    for _ in 0..200 {
+        world.run_for(Duration::from_millis(10));
+        assert!(held(&world, B) <= CAP, "{}", held(&world, B));
+    }
+    assert!(held(&world, B) > CAP / 2);
+    let mut edges = std::collections::BTreeMap::new();
+    for (_, from, header, _) in &world.trace {
+        if *from == B && !header.flags.contains(TcpFlags::SYN) {
+            let edge = header.ack + (u32::from(header.window) << 9);
+            let last = edges.insert(header.destination_port, edge);
+            assert!(last.is_none_or(|it| it == edge || it.is_before(edge)));
+        }
+    }
+    world.trace.clear();
+    // Now they read: everything arrives, and nobody waits for a probe of a minute.
+    let began = world.now;
+    let mut got = 0;
+    while got < names.len() * 200_000 {
+        for (_, b) in &names {
+            got += world.receive(B, *b, usize::MAX).0.len();
+        }
+        world.run_for(Duration::from_millis(20));
+        world.trace.clear();
+        assert!(held(&world, B) <= CAP);
+        assert!(world.now.since(began) < Duration::from_secs(60), "{got}");
+    }
+}
+
+#[test]
+fn text_out_of_order_is_shed_when_memory_is_short_and_comes_again() {
+    let mut world = World::with(1, Config::default(), small());
+    let names = crowd(&mut world, 40);
+    // Each of twenty holds 100,000 octets behind a hole.
+    let mut hoarded = 0;
+    for (a, b) in &names[..20] {
+        let (ours, theirs) = (world.status(A, *a), world.status(B, *b));
+        for at in 0..70 {
+            let header = TcpHeader {
+                seq: seq(ours.snd_nxt) + 1 + at * 1_400,
+                ack: seq(theirs.snd_nxt),
+                flags: TcpFlags::ACK,
+                window: 1_000,
+                options: crate::wire::tcp_options::TcpOptions {
+                    timestamps: world.ends[B].tcp.timestamps_to_repeat(*b),
+                    ..Default::default()
+                },
+                ..TcpHeader::default()
+            };
+            let segment = forged(ours.local, ours.remote, header, &pattern(1_400));
+            world.deliver(B, segment);
+        }
+        hoarded += world.status(B, *b).out_of_order_octets;
+    }
+    assert!(hoarded > 1 << 20);
+    world.cut_wire();
+    // The others fill the rest in order.
+    for (a, _) in &names[20..] {
+        world.send(A, *a, &pattern(200_000));
+    }
+    for _ in 0..100 {
+        world.run_for(Duration::from_millis(10));
+        assert!(held(&world, B) <= CAP);
+    }
+    let kept: usize = names[..20]
+        .iter()
+        .map(|(_, b)| world.status(B, *b).out_of_order_octets)
+        .sum();
+    assert_eq!(kept, 0);
+    let counters = &world.ends[B].around.discards;
+    assert!(
+        counters.get(Discard::TcpMemoryFull) + counters.get(Discard::TcpReassemblyFull) < 10_000
+    );
+}
