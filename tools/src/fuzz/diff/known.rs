@@ -132,7 +132,10 @@ pub(super) fn explain(
         {
             Some(Known::UnreadReset)
         }
-        (What::Reset, Some(_)) if is_released(so_far) && turn.state == Some(State::FinWait2) => {
+        (What::Reset | What::AckPresence, Some(_))
+            if is_released(so_far)
+                && matches!(turn.state, Some(State::FinWait1 | State::FinWait2)) =>
+        {
             Some(Known::ReleasedFinWait2)
         }
         (What::Reset, None) if was_window_closed(so_far) && only_numbers_differ(our, their) => {

@@ -35,6 +35,11 @@ struct Model {
 impl Model {
     /// True if it must be delivered now.
     fn takes(&mut self, start: usize, end: usize, more: More, now: Instant) -> bool {
+        // Thrown away before anybody looks whose it is.
+        let uneven = more == More::Fragments && !(end - start).is_multiple_of(8);
+        if uneven || start == end {
+            return false;
+        }
         self.since.get_or_insert(now);
         let exact = self.pieces.contains(&(start, end))
             && (more == More::Nothing) == (self.end == Some(end));
@@ -44,11 +49,10 @@ impl Model {
             More::Nothing => end != known,
         });
         let before = more == More::Nothing && self.pieces.iter().any(|(_, b)| *b > end);
-        let uneven = more == More::Fragments && !(end - start).is_multiple_of(8);
         if exact {
             return false;
         }
-        if overlaps || beyond || before || uneven || start == end {
+        if overlaps || beyond || before {
             self.doubtful = true;
         }
         self.pieces.push((start, end));
