@@ -8,7 +8,7 @@
 
 use sidestep_tools::fuzz::campaign::Campaign;
 use sidestep_tools::fuzz::coverage::Coverage;
-use sidestep_tools::fuzz::{Target, report};
+use sidestep_tools::fuzz::{Target, report, run_twice};
 
 /// Inputs for each target.
 fn rounds() -> u64 {
@@ -85,4 +85,27 @@ fn no_connection_goes_from_one_state_to_another_that_nobody_knows_of() {
         all.merge(campaign(target, 2, rounds()).coverage());
     }
     assert_eq!(all.unknown_transitions(), []);
+}
+
+/// Inputs that once broke a promise, or what judges of it.
+#[test]
+fn what_was_found_once_is_not_found_again() {
+    let found = [
+        (
+            Target::Reassembly,
+            "00000000000000000000000000000000 000000f2000000000000000000000000 \
+             ff000000000000000000000000000000 00000014000000000000000000000000 \
+             2fb70000000000000000000000000000 55000100000000000000000000000000 \
+             00000000000000000000000000000000",
+        ),
+        (
+            Target::TcpSocket,
+            "00000000000000000000000000000000 00590000000000000000000000000000 \
+             00950000000076000000000000000000 0000000000006000000068d7d1690000",
+        ),
+    ];
+    for (target, text) in found {
+        let input = report::from_hex(text).expect("hexadecimal");
+        assert_eq!(run_twice(target, &input).violation, None, "{target}");
+    }
 }

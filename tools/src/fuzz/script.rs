@@ -14,6 +14,7 @@ use crate::drill::ast::{
     Action, Checksum, Contents, Direction, Event, IpFields, Packet, Payload, Position, SackBlock,
     Segment as Told, TcpFlags, TcpOption, TcpOptions, Time,
 };
+use crate::drill::compare::FIRST_STAMP;
 use crate::packet::craft::{Segment, flags};
 
 /// See the module.
@@ -26,6 +27,8 @@ pub(crate) struct Teller {
     ours: Option<u32>,
     peer: Option<u32>,
     peer_says: u32,
+    /// Our first timestamp, which a script that leaves it open calls [`FIRST_STAMP`].
+    first_stamp: Option<u32>,
     listener: Option<u32>,
     connection: Option<u32>,
     next_fd: u32,
@@ -50,6 +53,7 @@ impl Teller {
             ours: None,
             peer: None,
             peer_says: 0,
+            first_stamp: None,
             listener: None,
             connection: None,
             next_fd: 3,
@@ -180,6 +184,9 @@ impl Teller {
         if segment.flags & flags::SYN != 0 {
             self.ours = Some(segment.seq);
         }
+        if self.first_stamp.is_none() {
+            self.first_stamp = segment.stamps().map(|(value, _)| value);
+        }
         let after = self.time(now);
         let told = self.outbound(segment);
         self.packet(Time::Relative(after), Direction::Outbound, told);
@@ -292,7 +299,11 @@ impl Teller {
             [4, 2] => TcpOption::SackPermitted,
             [8, 10, ..] => TcpOption::Timestamps {
                 value: word(2),
-                echo: word(6),
+                echo: match (word(6), self.first_stamp) {
+                    (0, _) => 0,
+                    (echo, Some(first)) => echo.wrapping_sub(first).wrapping_add(FIRST_STAMP),
+                    (echo, None) => echo,
+                },
             },
             [5, _, blocks @ ..] if !blocks.is_empty() && blocks.len() % 8 == 0 => {
                 // What the peer reports are our octets.

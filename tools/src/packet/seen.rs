@@ -471,13 +471,15 @@ impl Segment {
 
     /// Maximum segment size.
     pub fn mss(&self) -> Option<u16> {
-        let option = self.find_option(2)?;
-        Some(u16::from_be_bytes([option[2], option[3]]))
+        match self.find_option(2)?.as_slice() {
+            [_, _, high, low, ..] => Some(u16::from_be_bytes([*high, *low])),
+            _ => None,
+        }
     }
 
     /// Window scale.
     pub fn scale(&self) -> Option<u8> {
-        Some(self.find_option(3)?[2])
+        self.find_option(3)?.get(2).copied()
     }
 
     /// Whether SACK is permitted.
@@ -488,7 +490,7 @@ impl Segment {
     /// TSval and TSecr.
     pub fn stamps(&self) -> Option<(u32, u32)> {
         let option = self.find_option(8)?;
-        Some((be_32(&option[2..6]), be_32(&option[6..10])))
+        Some((be_32(option.get(2..6)?), be_32(option.get(6..10)?)))
     }
 
     /// SACK blocks, in the order of the header.

@@ -256,10 +256,8 @@ impl Player<'_> {
         if flow.stamps.is_none()
             && let Some((value, _)) = segment.stamps()
         {
-            let script = match said {
-                Some(said) => stamp_of(&said.options).unwrap_or(value),
-                None => FIRST_STAMP,
-            };
+            let script = said.and_then(|said| stamp_of(&said.options));
+            let script = script.unwrap_or(FIRST_STAMP);
             flow.stamps = Some(Numbers {
                 script,
                 live: value,

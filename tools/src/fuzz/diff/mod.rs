@@ -62,7 +62,7 @@ pub struct Finding {
     pub input: Vec<u8>,
     /// What is different.
     pub difference: Difference,
-    /// A drill script in which the kernel's answer is what is expected: it fails on our stack.
+    /// A drill script that ends with the kernel's answer: it fails on our stack.
     pub script: String,
 }
 
@@ -201,11 +201,18 @@ impl Diff {
             Family::V6 => Ip::V6,
         };
         let title = format!(
-            "Found by `sidestep fuzz diff`. The kernel passes, and our stack does not:\n{difference}"
+            "Found by `sidestep fuzz diff`: at the end stands what the kernel does, before it what both do, \
+             as our stack does it.\n{difference}"
         );
         let mut teller = Teller::new(&title, ip);
-        for turn in theirs.turns.iter().take(difference.step + 1) {
+        for turn in ours.turns.iter().take(difference.step) {
             tell(turn, &mut teller);
+        }
+        if let (Some(our), Some(their)) = (
+            ours.turns.get(difference.step),
+            theirs.turns.get(difference.step),
+        ) {
+            tell(&in_numbers_of(our, their), &mut teller);
         }
         Ok(teller.finish())
     }
@@ -216,7 +223,21 @@ impl Diff {
     }
 }
 
-/// One step with the kernel's answer.
+/// What the kernel did, as if its numbers had begun where ours did.
+fn in_numbers_of(our: &Turn, their: &Turn) -> Turn {
+    let (ours, theirs) = (our.iss.unwrap_or(0), their.iss.unwrap_or(0));
+    let mut turn = their.clone();
+    turn.wire.clone_from(&our.wire);
+    for segment in &mut turn.out {
+        let counts_from_syn = segment.seq != 0;
+        if counts_from_syn {
+            segment.seq = segment.seq.wrapping_sub(theirs).wrapping_add(ours);
+        }
+    }
+    turn
+}
+
+/// One step with the answer to it.
 fn tell(turn: &Turn, teller: &mut Teller) {
     match (&turn.step, turn.answer) {
         (Step::Call(Said::Send(_)), Answer::Octets(octets)) => {
