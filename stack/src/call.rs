@@ -89,18 +89,24 @@ pub struct KeepAlive {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum CongestionAlgorithm {
     /// RFC 5681 with the recovery of RFC 6582.
-    #[default]
     Reno,
+    /// RFC 9438 with HyStart++ (RFC 9406).
+    #[default]
+    Cubic,
+    /// draft-ietf-ccwg-bbr, the third version of BBR; always paced.
+    Bbr,
 }
 
 impl CongestionAlgorithm {
-    /// All that exist.
-    pub const ALL: [Self; 1] = [Self::Reno];
+    /// All that exist, each in the place that its number in [`Config`](crate::Config) names.
+    pub const ALL: [Self; 3] = [Self::Reno, Self::Cubic, Self::Bbr];
 
     /// The name, as Linux has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reno => "reno",
+            Self::Cubic => "cubic",
+            Self::Bbr => "bbr",
         }
     }
 
@@ -108,6 +114,24 @@ impl CongestionAlgorithm {
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.name() == name)
     }
+}
+
+/// Whether a connection takes part in explicit congestion notification (RFC 3168 §6.1.1).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum EcnUse {
+    /// It neither asks nor answers.
+    Never,
+    /// It asks when it opens actively, and answers a peer that asks.
+    Ask,
+    /// It answers a peer that asks.
+    #[default]
+    Answer,
+}
+
+impl EcnUse {
+    /// All that exist, each in the place that its number in [`Config`](crate::Config) names: those of
+    /// Linux's `tcp_ecn`.
+    pub const ALL: [Self; 3] = [Self::Never, Self::Ask, Self::Answer];
 }
 
 /// Settings of one connection. `None` means the default in [`Config`](crate::Config).
@@ -142,6 +166,8 @@ pub struct ConnectionOptions {
     pub dscp: Option<u8>,
     /// The algorithm of congestion control.
     pub congestion: Option<CongestionAlgorithm>,
+    /// Explicit congestion notification (RFC 3168); it counts before the handshake only.
+    pub ecn: Option<EcnUse>,
 }
 
 /// Whether a port may have several owners.

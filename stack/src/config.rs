@@ -269,6 +269,19 @@ limits! {
     challenge_acks_per_second = 2, 1..=1_000, "RFC 5961 §7, BAD-46";
     /// Segments in the initial window.
     initial_window_segments = 10, 1..=64, "RFC 6928 §2";
+    /// Congestion control of connections that choose none: 0 is Reno, 1 CUBIC, 2 BBR.
+    congestion_algorithm = 1, 0..=2, "RFC 5681, RFC 9438, draft-ietf-ccwg-bbr";
+    /// Whether Reno and CUBIC are paced too: 1 spreads cwnd over the round trip. BBR always is.
+    pacing = 0, 0..=1, "RFC 9293 §3.8 leaves it open; Linux paces BBR only by default";
+    /// L: segments that one ACK adds in slow start at most. An ACK may answer a batch of 64 KiB, and
+    /// all of it has left the network.
+    slow_start_segments_max = 64, 1..=65_535, "RFC 3465 §2.1 says 2, RFC 9406 §4.2 8; Linux counts all";
+    /// Explicit congestion notification: 0 is off, 1 asks for it and answers, 2 answers only.
+    ecn = 2, 0..=2, "RFC 3168 §6.1.1; Linux tcp_ecn";
+    /// What a congestion mark leaves of cwnd, in percent, where that is more than after a loss.
+    ecn_backoff_percent = 0, 0..=99, "RFC 3168 §6.1.2; RFC 8511 §3 says 80 to 85";
+    /// How long a part of cwnd may be out of use before it is given up.
+    cwnd_validation_ms = 300_000, 1_000..=3_600_000, "RFC 7661 §4.4.1";
     /// The least SND.MSS that a peer can bring about.
     snd_mss_octets_min = 64, 1..=536, "BAD-52";
 
@@ -311,6 +324,8 @@ impl Config {
         Self {
             rto_min_ms: 1_000,
             time_wait_ms: 240_000,
+            congestion_algorithm: 0,
+            slow_start_segments_max: 2,
             ..Self::default()
         }
     }
@@ -319,6 +334,18 @@ impl Config {
     pub const fn fix_receive_buffer(&mut self, octets: u64) {
         self.receive_buffer_octets = octets;
         self.receive_buffer_octets_max = octets;
+    }
+
+    /// The value that `text` stands for in the entry called `name`: a number, or the name of an
+    /// algorithm or of a choice.
+    pub fn value_of(name: &str, text: &str) -> Option<u64> {
+        let words: &[&str] = match name {
+            "congestion_algorithm" => &["reno", "cubic", "bbr"],
+            "ecn" => &["off", "on", "passive"],
+            _ => &[],
+        };
+        let by_word = words.iter().position(|word| *word == text);
+        by_word.map(|at| at as u64).or_else(|| text.parse().ok())
     }
 
     /// Checks every entry against its range.

@@ -10,6 +10,7 @@ use crate::base::{Duration, Instant, SeqNumber};
 use crate::call::ConnectionId;
 use crate::discard::Discard;
 use crate::event::{ConnectionError, SoftError};
+use crate::status::CongestionMode;
 pub use crate::wire::cause::{Cause, SendReason};
 
 /// The states of Figure 5 of RFC 9293, spelled as there. LISTEN belongs to listeners.
@@ -44,6 +45,8 @@ pub enum Timer {
     User,
     /// RFC 9293 §3.6.1: 2 MSL.
     TimeWait,
+    /// draft-ietf-ccwg-bbr §5.6.2: the pace lets more text out.
+    Pacing,
 }
 
 impl Timer {
@@ -56,6 +59,7 @@ impl Timer {
             Self::KeepAlive => "keep-alive",
             Self::User => "user timeout",
             Self::TimeWait => "TIME-WAIT",
+            Self::Pacing => "pacing",
         }
     }
 
@@ -68,6 +72,7 @@ impl Timer {
             Self::KeepAlive => "RFC 9293 §3.8.4",
             Self::User => "RFC 9293 §3.8.3",
             Self::TimeWait => "RFC 9293 §3.6.1",
+            Self::Pacing => "draft-ietf-ccwg-bbr §5.6.2",
         }
     }
 }
@@ -237,6 +242,15 @@ pub enum Observation {
         /// Its new size.
         buffer_octets: u64,
     },
+    /// Congestion control goes about it in another way.
+    CongestionModeChanged {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// What it did.
+        from: CongestionMode,
+        /// What it does now.
+        to: CongestionMode,
+    },
     /// The path MTU to a destination has a new value (RFC 1191, RFC 8201).
     PathMtuChanged {
         /// To whom.
@@ -269,7 +283,8 @@ impl Observation {
             | Self::UserTimeoutAdopted { connection, .. }
             | Self::BlackHoleSuspected { connection, .. }
             | Self::SegmentSizeChanged { connection, .. }
-            | Self::CongestionWindowChanged { connection, .. } => Some(*connection),
+            | Self::CongestionWindowChanged { connection, .. }
+            | Self::CongestionModeChanged { connection, .. } => Some(*connection),
             Self::SegmentSent { connection, .. } => *connection,
             // What a connection sent is told by `SegmentSent`, once for a superpacket.
             Self::PacketSent { .. }
@@ -290,6 +305,7 @@ impl Observation {
             Self::SoftError { .. } => "RFC 9293 §3.9.1.8",
             Self::SegmentSent { reason, .. } => reason.clause(),
             Self::TimerFired { timer, .. } => timer.clause(),
+            Self::CongestionModeChanged { to, .. } => to.clause(),
             Self::RetransmissionTimeoutChanged { .. } => "RFC 6298 §2",
             Self::FastOpen { .. } => "RFC 7413 §4.2",
             Self::BlackHoleSuspected { .. } => "RFC 4821 §7.7, RFC 8899 §4.3",

@@ -7,6 +7,7 @@
 use core::net::SocketAddr;
 
 use crate::base::{Duration, Instant};
+use crate::call::CongestionAlgorithm;
 use crate::event::SoftError;
 use crate::observe::{State, Timer};
 
@@ -62,6 +63,10 @@ pub struct Status {
     pub cwnd_octets: u32,
     pub ssthresh_octets: u32,
     pub congestion_phase: CongestionPhase,
+    /// The algorithm of congestion control.
+    pub congestion_algorithm: CongestionAlgorithm,
+    /// What it is doing.
+    pub congestion_mode: CongestionMode,
     pub recovery_phase: RecoveryPhase,
     /// DupAcks of RFC 6675 §2, RFC 5681 §3.2.
     pub duplicate_acks: u32,
@@ -95,6 +100,8 @@ pub struct Status {
     pub window_scaling: bool,
     pub timestamps: bool,
     pub sack: bool,
+    /// Whether both sides agreed on explicit congestion notification (RFC 3168).
+    pub ecn: bool,
     /// Snd.Wind.Shift and Rcv.Wind.Shift (RFC 7323 §2.3).
     pub snd_wind_shift: u8,
     pub rcv_wind_shift: u8,
@@ -140,6 +147,65 @@ pub enum CongestionPhase {
     SlowStart,
     /// cwnd >= ssthresh.
     Avoidance,
+}
+
+/// What an algorithm of congestion control is doing.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum CongestionMode {
+    /// cwnd doubles each round (RFC 5681 §3.1).
+    SlowStart,
+    /// HyStart++: the round trip grew, so cwnd grows by a quarter of that (RFC 9406 §4.2).
+    ConservativeSlowStart,
+    /// cwnd probes gently (RFC 5681 §3.1, RFC 9438 §4.2).
+    Avoidance,
+    /// BBR looks for the bandwidth of the path (draft-ietf-ccwg-bbr §5.3.1).
+    Startup,
+    /// BBR drains the queue that this made (§5.3.2).
+    Drain,
+    /// BBR sends slower than the path delivers (§5.3.3.1).
+    ProbeBwDown,
+    /// BBR sends as fast as the path delivers (§5.3.3.2).
+    ProbeBwCruise,
+    /// BBR fills the path before it probes (§5.3.3.3).
+    ProbeBwRefill,
+    /// BBR probes for more bandwidth (§5.3.3.4).
+    ProbeBwUp,
+    /// BBR looks for the shortest round trip (§5.3.4).
+    ProbeRtt,
+}
+
+impl CongestionMode {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SlowStart => "slow start",
+            Self::ConservativeSlowStart => "conservative slow start",
+            Self::Avoidance => "congestion avoidance",
+            Self::Startup => "Startup",
+            Self::Drain => "Drain",
+            Self::ProbeBwDown => "ProbeBW_DOWN",
+            Self::ProbeBwCruise => "ProbeBW_CRUISE",
+            Self::ProbeBwRefill => "ProbeBW_REFILL",
+            Self::ProbeBwUp => "ProbeBW_UP",
+            Self::ProbeRtt => "ProbeRTT",
+        }
+    }
+
+    /// The clause that has it.
+    pub const fn clause(self) -> &'static str {
+        match self {
+            Self::SlowStart => "RFC 5681 §3.1",
+            Self::ConservativeSlowStart => "RFC 9406 §4.2",
+            Self::Avoidance => "RFC 5681 §3.1, RFC 9438 §4.2",
+            Self::Startup => "draft-ietf-ccwg-bbr §5.3.1",
+            Self::Drain => "draft-ietf-ccwg-bbr §5.3.2",
+            Self::ProbeBwDown => "draft-ietf-ccwg-bbr §5.3.3.1",
+            Self::ProbeBwCruise => "draft-ietf-ccwg-bbr §5.3.3.2",
+            Self::ProbeBwRefill => "draft-ietf-ccwg-bbr §5.3.3.3",
+            Self::ProbeBwUp => "draft-ietf-ccwg-bbr §5.3.3.4",
+            Self::ProbeRtt => "draft-ietf-ccwg-bbr §5.3.4",
+        }
+    }
 }
 
 /// Whether something is being repaired.
@@ -190,6 +256,8 @@ pub struct Timers {
     pub user: Option<Instant>,
     /// RFC 9293 §3.6.1.
     pub time_wait: Option<Instant>,
+    /// draft-ietf-ccwg-bbr §5.6.2.
+    pub pacing: Option<Instant>,
 }
 
 impl Timers {
@@ -202,6 +270,7 @@ impl Timers {
             (Timer::KeepAlive, self.keep_alive),
             (Timer::User, self.user),
             (Timer::TimeWait, self.time_wait),
+            (Timer::Pacing, self.pacing),
         ];
         all.sort_by_key(|(_, at)| at.unwrap_or(Instant::NEVER));
         all.into_iter()

@@ -110,7 +110,7 @@ impl TCPConn {
     }
 
     /// Chooses the algorithm of congestion control by the name that Linux has for it: the stack
-    /// knows `reno`, the host what its kernel knows.
+    /// knows `cubic` (the default), `reno` and `bbr`, the host what its kernel knows.
     ///
     /// # Errors
     ///

@@ -26,3 +26,19 @@ fn every_entry_can_be_set_by_its_name_within_its_range_only() {
     let nobody = Config::default().set("no_such_entry", 1);
     assert_eq!(nobody, Err(SetRefused::NoSuchEntry));
 }
+
+#[test]
+fn choices_have_names_that_are_those_of_the_algorithms() {
+    use crate::call::CongestionAlgorithm;
+    for (at, algorithm) in CongestionAlgorithm::ALL.into_iter().enumerate() {
+        let value = Config::value_of("congestion_algorithm", algorithm.name());
+        assert_eq!(value, Some(at as u64));
+    }
+    let limit = Config::LIMITS
+        .iter()
+        .find(|limit| limit.name == "congestion_algorithm");
+    let last = CongestionAlgorithm::ALL.len() as u64 - 1;
+    assert_eq!(limit.map(|limit| limit.most), Some(last));
+    assert_eq!(Config::value_of("rto_min_ms", "300"), Some(300));
+    assert_eq!(Config::value_of("rto_min_ms", "cubic"), None);
+}

@@ -10,7 +10,9 @@ use core::net::IpAddr;
 use super::autotune::ReceiveTuning;
 use super::challenge::ChallengeLimiter;
 use super::congestion::{Congestion, CongestionControl, Handshake};
+use super::ecn::EcnState;
 use super::fast_open::FastOpening;
+use super::flow::Flow;
 use super::negotiate::{self, Agreed, TIMESTAMP_OPTION_OCTETS};
 use super::path_probe::PathProbe;
 use super::receive::{OutOfOrder, ReceiveHalf};
@@ -162,8 +164,10 @@ pub(crate) struct Connection {
     pub(crate) recovery: Recovery,
     /// How much may be in flight.
     pub(crate) congestion: Congestion,
-    /// Whether cwnd was what last held us back.
-    pub(crate) cwnd_limited: bool,
+    /// What is on its way; `None` while nothing is.
+    pub(crate) flow: Option<Box<Flow>>,
+    /// RFC 3168.
+    pub(crate) ecn: EcnState,
     /// How long to wait.
     pub(crate) rtt: RttEstimator,
     /// When to act although nothing arrives.
@@ -271,7 +275,8 @@ impl Connection {
             },
             recovery: new_recovery(config, new.iss),
             congestion: Congestion::new(new.settings.congestion, config),
-            cwnd_limited: false,
+            flow: None,
+            ecn: EcnState::default(),
             rtt: RttEstimator::new(config),
             timers: Timers::default(),
             settings: new.settings,
@@ -380,6 +385,7 @@ impl Connection {
         self.enter(State::TimeWait, clause, cx);
         self.snd.queue.clear();
         self.rcv.out_of_order = None;
+        self.flow = None;
         self.restart_time_wait(cx);
     }
 

@@ -51,6 +51,10 @@ pub(crate) struct RateSample {
     pub(crate) delivered: u64,
     /// RS.prior_delivered: C.delivered when the newest burst was sent.
     pub(crate) prior_delivered: u64,
+    /// C.delivered with what this acknowledgment delivers.
+    pub(crate) total_delivered: u64,
+    /// Whether it delivers a part of a burst of which a snapshot is known.
+    pub(crate) has_newest: bool,
     /// RS.interval; `None` if there is no sample of the rate.
     pub(crate) interval: Option<Duration>,
     /// RS.lost: octets declared lost between the sending of the newest burst and now.
@@ -91,11 +95,13 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     /// C.delivered.
+    #[cfg(test)]
     pub(crate) const fn delivered(&self) -> u64 {
         self.delivered
     }
 
     /// C.lost.
+    #[cfg(test)]
     pub(crate) const fn lost(&self) -> u64 {
         self.lost
     }
@@ -158,12 +164,14 @@ impl Delivery {
             newly_delivered,
             newly_lost,
             prior_delivered: self.delivered,
+            total_delivered: self.delivered,
             ..RateSample::default()
         };
         let Some(Newest { sent_at, snapshot }) = newest else {
             return sample;
         };
         self.first_sent_at = sent_at;
+        sample.has_newest = true;
         sample.delivered = self.delivered - snapshot.delivered;
         sample.prior_delivered = snapshot.delivered;
         sample.lost = self.lost - snapshot.lost;

@@ -195,6 +195,7 @@ fn parse(datagram: Datagram) -> Result<Segment, Discard> {
     let text = datagram.payload.slice(parsed.header_octets..);
     let frame_octets = datagram.packet.len();
     let mut segment = Segment::new(tuple, header, text, frame_octets);
+    segment.ecn = datagram.traffic_class.ecn();
     if let Some(octets) = datagram.segment_octets {
         segment.segments = (segment.text.len() as u32)
             .div_ceil(u32::from(octets).max(1))

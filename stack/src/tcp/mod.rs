@@ -14,10 +14,11 @@ mod challenge;
 #[allow(dead_code)]
 mod congestion;
 mod connection;
-#[allow(dead_code)]
 mod delivery;
 mod destinations;
+mod ecn;
 mod fast_open;
+mod flow;
 mod half_open;
 mod initial_sequence;
 mod input;
@@ -27,6 +28,7 @@ mod memory;
 mod negotiate;
 mod opening;
 mod output;
+mod pacing;
 mod path;
 mod path_probe;
 mod receive;

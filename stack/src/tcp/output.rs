@@ -6,7 +6,6 @@
 
 use super::congestion::CongestionControl;
 use super::connection::Connection;
-use super::delivery::DeliverySnapshot;
 use super::path_probe::ProbeRoom;
 use super::recovery::{LossRecovery, Resend, ResendAll, SentStamp};
 use super::segment_out::{Form, emit};
@@ -72,9 +71,12 @@ fn open(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
         return None;
     }
     let iss = connection.snd.iss;
+    let attempts = connection.attempts.timeouts;
     let flags = match connection.state {
-        State::SynSent => TcpFlags::SYN,
-        _ => TcpFlags::SYN.with(TcpFlags::ACK),
+        State::SynSent => TcpFlags::SYN.with(connection.ecn.ask(connection.settings.ecn, attempts)),
+        _ => TcpFlags::SYN
+            .with(TcpFlags::ACK)
+            .with(connection.ecn.on_syn_ack()),
     };
     let first = connection.snd.window.nxt == iss;
     let text = connection.take_text_for_syn();
@@ -135,13 +137,16 @@ fn speculate(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoi
 }
 
 /// How much of a lost part may be sent again at once.
-fn resend_octets_max(connection: &Connection, cx: &Context<'_>) -> u32 {
+fn resend_octets_max(connection: &mut Connection, cx: &Context<'_>) -> u32 {
     if !connection.recovery.is_recovering() {
         return 0;
     }
     let smss = connection.text_octets_max();
     let room = cwnd_room(connection) / smss * smss;
-    let most = super_octets(cx, smss);
+    let most = super_octets(cx, smss).min(connection.paced_octets(cx));
+    if most == 0 {
+        return 0;
+    }
     if connection.recovery.resends_regardless() {
         room.clamp(smss, most)
     } else {
@@ -229,12 +234,20 @@ fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoin
     let unsent = u32::try_from(connection.snd.unsent_octets()).unwrap_or(u32::MAX);
     if unsent == 0 {
         // Once all was sent, what is sent again may still wait for room in cwnd.
-        connection.cwnd_limited =
-            connection.recovery.is_recovering() && cwnd_room(connection) < connection.smss();
+        if connection.recovery.is_recovering() && cwnd_room(connection) < connection.smss() {
+            connection.flow().validation.on_limited();
+        } else {
+            connection.note_application_limited();
+        }
         return send_bare_fin(connection, cx);
     }
     restart_after_idle(connection, cx);
     let smss = connection.text_octets_max();
+    let paced = connection.paced_octets(cx);
+    if paced == 0 {
+        connection.flow().validation.on_limited();
+        return None;
+    }
     let decision = cut(&Offer {
         unsent,
         usable: connection.snd.window.usable(),
@@ -254,9 +267,11 @@ fn send_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoin
         } else {
             Override::Waiting
         },
-        super_octets: super_octets(cx, smss),
+        super_octets: super_octets(cx, smss).min(paced),
     });
-    connection.cwnd_limited = decision == Cut::CwndIsFull;
+    if decision == Cut::CwndIsFull {
+        connection.flow().validation.on_limited();
+    }
     let Cut::Send { octets } = decision else {
         return None;
     };
@@ -288,10 +303,10 @@ fn note_sent(connection: &mut Connection, start: SeqNumber, end: SeqNumber, cx: 
 }
 
 /// What is known when `octets` leave.
-fn stamp(_connection: &Connection, _octets: u32, cx: &Context<'_>) -> SentStamp {
+fn stamp(connection: &mut Connection, octets: u32, cx: &Context<'_>) -> SentStamp {
     SentStamp {
         now: cx.now,
-        snapshot: DeliverySnapshot::default(),
+        snapshot: connection.note_departure(octets, cx.now),
     }
 }
 
@@ -383,12 +398,16 @@ fn rest(connection: &mut Connection, cx: &Context<'_>) {
         return;
     }
     connection.timers.stop(Timer::Retransmission);
-    if unsent {
+    if connection.timers.runs(Timer::Pacing) {
+        // The pace lets more out soon.
+        connection.timers.stop(Timer::Persist);
+    } else if unsent {
         // Nothing is in flight, so no ACK will come: the window is too small to be worth it.
         let wait = millis(cx.config.sws_override_ms);
         connection.timers.set_if_idle(Timer::Persist, cx.now + wait);
     } else {
         connection.timers.stop(Timer::Persist);
+        connection.rest_flow();
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::base::SeqNumber;
 use crate::socket::FourTuple;
+use crate::wire::protocol::Ecn;
 use crate::wire::tcp::{TcpFlags, TcpHeader};
 use crate::wire::tcp_options::TcpOptions;
 
@@ -33,6 +34,8 @@ pub(crate) struct Segment {
     pub(crate) frame_octets: usize,
     /// How many segments of the wire it stands for.
     pub(crate) segments: u32,
+    /// The ECN field of the packet.
+    pub(crate) ecn: Ecn,
     /// SEG.SEQ as it arrived, whatever was trimmed since.
     pub(crate) seq_on_arrival: SeqNumber,
 }
@@ -56,6 +59,7 @@ impl Segment {
             text,
             frame_octets,
             segments: 1,
+            ecn: Ecn::NotCapable,
             seq_on_arrival: header.seq,
         }
     }

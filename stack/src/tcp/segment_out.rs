@@ -4,6 +4,7 @@
 //! connection learns that it has acknowledged. Nothing is decided here.
 
 use super::connection::Connection;
+use super::ecn::{Cargo, Marks};
 use super::half_open::HalfOpen;
 use super::negotiate;
 use super::settings::Settings;
@@ -73,7 +74,12 @@ pub(crate) fn emit(connection: &mut Connection, form: Form, cx: &mut Context<'_>
         header.ack = rcv.nxt;
         rcv.acknowledge.on_sent(rcv.nxt);
     }
-    let outgoing = outgoing(
+    let marks = match is_syn {
+        true => Marks::NONE,
+        false => connection.ecn.marks(cargo(&form)),
+    };
+    header.flags = header.flags.with(marks.flags);
+    let mut outgoing = outgoing(
         &connection.tuple,
         &connection.settings,
         &header,
@@ -81,6 +87,7 @@ pub(crate) fn emit(connection: &mut Connection, form: Form, cx: &mut Context<'_>
         form.segment_octets,
         cause(Some(connection.id), form.reason),
     );
+    outgoing.traffic_class = TrafficClass::new(connection.settings.dscp, marks.codepoint);
     observe(
         Some(connection.id),
         &connection.tuple,
@@ -90,6 +97,15 @@ pub(crate) fn emit(connection: &mut Connection, form: Form, cx: &mut Context<'_>
         cx,
     );
     outgoing
+}
+
+/// What of a segment counts for ECN (RFC 3168 §6.1.4 to §6.1.6).
+fn cargo(form: &Form) -> Cargo {
+    if form.reason == SendReason::NewText && !form.text.is_empty() {
+        Cargo::NewText
+    } else {
+        Cargo::Other
+    }
 }
 
 /// The SYN-ACK, or the bare ACK, that a half-open connection owes.

@@ -3,7 +3,7 @@
 //! `call/open.rs` and listeners make it, `call/status.rs` changes it. It decides nothing.
 
 use crate::base::Duration;
-use crate::call::{CongestionAlgorithm, ConnectionOptions, KeepAlive};
+use crate::call::{CongestionAlgorithm, ConnectionOptions, EcnUse, KeepAlive};
 use crate::config::Config;
 use crate::tcp::send::segmentize::{Cork, Nagle};
 
@@ -78,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) dscp: u8,
     /// RFC 5681.
     pub(crate) congestion: CongestionAlgorithm,
+    /// RFC 3168.
+    pub(crate) ecn: EcnUse,
 }
 
 /// Bounds of the buffers that a user may choose.
@@ -107,7 +109,14 @@ impl Settings {
             cork: Cork::Out,
             hop_limit: u8::try_from(config.hop_limit).unwrap_or(64),
             dscp: 0,
-            congestion: CongestionAlgorithm::default(),
+            congestion: CongestionAlgorithm::ALL
+                .get(config.congestion_algorithm as usize)
+                .copied()
+                .unwrap_or_default(),
+            ecn: EcnUse::ALL
+                .get(config.ecn as usize)
+                .copied()
+                .unwrap_or_default(),
         };
         settings.change(options);
         settings
@@ -161,6 +170,9 @@ impl Settings {
         }
         if let Some(congestion) = options.congestion {
             self.congestion = congestion;
+        }
+        if let Some(ecn) = options.ecn {
+            self.ecn = ecn;
         }
     }
 }

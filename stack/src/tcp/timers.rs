@@ -6,13 +6,14 @@
 use crate::base::Instant;
 pub(crate) use crate::observe::Timer;
 
-const TIMERS: [Timer; 6] = [
+const TIMERS: [Timer; 7] = [
     Timer::Retransmission,
     Timer::Persist,
     Timer::DelayedAck,
     Timer::KeepAlive,
     Timer::User,
     Timer::TimeWait,
+    Timer::Pacing,
 ];
 
 /// When each of them expires.

@@ -53,7 +53,7 @@ pub(super) struct Arguments {
 fn setting(text: &str) -> Result<(String, u64), String> {
     const FORM: &str = "must be NAME=NUMBER, as in initial_window_segments=4";
     let (name, value) = text.split_once('=').ok_or(FORM)?;
-    let value = value.parse().map_err(|_| FORM)?;
+    let value = sidestep_stack::Config::value_of(name, value).ok_or(FORM)?;
     // Whether there is such an entry, and whether it may have that value.
     sidestep_stack::Config::default()
         .set(name, value)

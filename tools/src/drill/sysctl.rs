@@ -114,9 +114,9 @@ settings! {
     "tcp_wmem" => entry!(send_buffer_octets, Same, 1);
     "core.somaxconn" => entry!(backlog_segments_max, Same);
     "tcp_abort_on_overflow" => fixed(&["0"], "a full backlog drops what does not fit");
-    "tcp_congestion_control" => fixed(&["reno"], "congestion control is reno");
+    "tcp_congestion_control" => entry!(congestion_algorithm, Same);
     "tcp_dsack" => fixed(&["1"], "duplicate SACKs are always sent");
-    "tcp_ecn" => fixed(&["0"], "ECN is not negotiated");
+    "tcp_ecn" => entry!(ecn, Same);
     "tcp_early_retrans" => fixed(&["0"], "there are no tail loss probes");
     "tcp_fack" => fixed(&["0"], "there is no forward acknowledgment");
     "tcp_fastopen" => fixed(&["0"], "there is no fast open");
@@ -186,8 +186,9 @@ pub fn apply(name: &str, value: &str, config: &mut Config) -> Meaning {
         Rule::Entry {
             entry, word, unit, ..
         } => {
-            let number = value.split_whitespace().nth(word);
-            let Some(number) = number.and_then(|it| it.parse::<u64>().ok()) else {
+            let name = setting.rule.entry_name().unwrap_or_default();
+            let word = value.split_whitespace().nth(word);
+            let Some(number) = word.and_then(|it| Config::value_of(name, it)) else {
                 return Meaning::BadValue;
             };
             // The kernel takes values that our ranges do not have; the nearest one stands for them.

@@ -99,7 +99,7 @@ pub(crate) fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut 
         on_progress(connection, &sample, cx);
         connection.path_probe_acked(sample.ack, cx);
     }
-    congestion::on_signal(connection, &sample, outcome.signal, outcome.round_trip, cx);
+    congestion::on_outcome(connection, segment.flags, &sample, &outcome, cx);
     let opened = was_closed && connection.snd.window.wnd() > 0;
     if opened && sample.acked_octets() == 0 {
         on_window_opened(connection);

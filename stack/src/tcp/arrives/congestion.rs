@@ -1,68 +1,140 @@
-//! What an acknowledgment means for congestion control (RFC 5681 §3): the moves of cwnd, and the
-//! clauses that explain them.
+//! What an acknowledgment means for congestion control (RFC 5681 §3, RFC 3168 §6.1.2): the moves of
+//! cwnd, and the clauses that explain them.
 //!
 //! `check_ack.rs` calls it once loss recovery has come to its conclusion. It decides nothing itself:
 //! the algorithm in `tcp/congestion` does.
 
-use crate::base::Duration;
+use crate::config::millis;
 use crate::context::Context;
-use crate::tcp::congestion::{Acked, CongestionControl, Utilisation};
+use crate::observe::Observation;
+use crate::tcp::congestion::{Acked, CongestionControl, Mode, Utilisation};
 use crate::tcp::connection::Connection;
 use crate::tcp::recovery::LossRecovery;
-use crate::tcp::sample::{AckSample, LossSignal};
+use crate::tcp::sample::{AckOutcome, AckSample, LossSignal};
+use crate::wire::tcp::TcpFlags;
 
-/// What recovery concluded becomes a move of cwnd.
-pub(crate) fn on_signal(
+/// What recovery concluded, and what the peer reports of congestion, become moves of cwnd.
+pub(crate) fn on_outcome(
     connection: &mut Connection,
+    flags: TcpFlags,
     sample: &AckSample,
-    signal: LossSignal,
-    round_trip: Option<Duration>,
+    outcome: &AckOutcome,
     cx: &mut Context<'_>,
 ) {
     let before = connection.congestion.cwnd_octets();
-    let clause = match signal {
-        LossSignal::None if sample.acked_octets() == 0 => return,
-        LossSignal::None => {
-            let acked = acked(connection, sample, round_trip, cx);
-            connection.congestion.on_ack(&acked);
-            "RFC 5681 §3.1"
-        }
-        // RFC 4821 §7.6.2: the loss of a probe alone is no sign of congestion.
-        LossSignal::LossDetected { .. } if connection.path_probe_excuses_loss() => return,
-        LossSignal::Recovered if connection.path_probe_excused_loss() => return,
-        LossSignal::LossDetected { flight_octets } => {
-            connection.congestion.on_loss(flight_octets, cx.now);
-            "RFC 5681 §3.2"
-        }
-        LossSignal::Recovering => return,
-        LossSignal::Recovered => {
-            connection.congestion.on_recovered();
-            "RFC 6582 §3.2"
-        }
+    let mode_before = connection.congestion.mode();
+    let acked = acked(connection, sample, outcome, cx);
+    deliver(connection, sample, outcome, &acked);
+    let clause = if connection.ecn.is_report(flags) && outcome.signal == LossSignal::None {
+        // "The value of cwnd should not be increased on receipt of an ECN-Echo ACK packet."
+        mark(connection, sample, cx)
+    } else {
+        move_cwnd(connection, sample, outcome.signal, &acked, cx)
     };
     if before != connection.congestion.cwnd_octets() {
         connection.tell_cwnd(clause, cx);
     }
+    tell_mode(connection, mode_before, cx);
+}
+
+/// What was delivered is measured, whatever else it means.
+fn deliver(connection: &mut Connection, sample: &AckSample, outcome: &AckOutcome, acked: &Acked) {
+    let rate = connection.flow().delivery.on_ack(
+        outcome.delivered_octets,
+        outcome.lost_octets,
+        outcome.newest,
+        sample.min_rtt,
+        sample.now,
+    );
+    if outcome.delivered_octets > 0 || outcome.lost_octets > 0 {
+        connection.congestion.on_delivery(&rate, acked);
+    }
+}
+
+fn move_cwnd(
+    connection: &mut Connection,
+    sample: &AckSample,
+    signal: LossSignal,
+    acked: &Acked,
+    cx: &Context<'_>,
+) -> &'static str {
+    let mode = connection.congestion.mode();
+    match signal {
+        LossSignal::None if sample.acked_octets() == 0 => {}
+        LossSignal::None if is_unvalidated(connection, cx) => {
+            connection.congestion.on_unvalidated();
+            return "RFC 7661 §4.4.1";
+        }
+        LossSignal::None => connection.congestion.on_ack(acked),
+        // RFC 4821 §7.6.2: the loss of a probe alone is no sign of congestion.
+        LossSignal::LossDetected { .. } if connection.path_probe_excuses_loss() => {}
+        LossSignal::Recovered if connection.path_probe_excused_loss() => {}
+        LossSignal::LossDetected { flight_octets } => {
+            connection.congestion.on_loss(flight_octets, cx.now);
+            connection.ecn.on_reduced(sample.nxt);
+            return "RFC 5681 §3.2";
+        }
+        LossSignal::Recovering => {}
+        LossSignal::Recovered => {
+            connection.congestion.on_recovered();
+            return "RFC 6582 §3.2";
+        }
+    }
+    mode.clause()
+}
+
+/// The peer saw a mark (RFC 3168 §6.1.2): answered once for each window.
+fn mark(connection: &mut Connection, sample: &AckSample, cx: &Context<'_>) -> &'static str {
+    if connection.ecn.must_answer(sample.ack) {
+        let flight_octets = sample.flight_octets() + sample.acked_octets();
+        connection
+            .congestion
+            .on_congestion_mark(flight_octets, cx.now);
+        connection.ecn.on_reduced(sample.nxt);
+    }
+    "RFC 3168 §6.1.2"
+}
+
+/// RFC 7661 §4.4.1.
+fn is_unvalidated(connection: &mut Connection, cx: &Context<'_>) -> bool {
+    let nvp = millis(cx.config.cwnd_validation_ms);
+    connection.flow().validation.has_expired(nvp, cx.now)
+}
+
+/// Those who observe hear that the algorithm goes about it in another way.
+fn tell_mode(connection: &Connection, from: Mode, cx: &mut Context<'_>) {
+    let to = connection.congestion.mode();
+    if from != to {
+        cx.observe(|| Observation::CongestionModeChanged {
+            connection: connection.id,
+            from,
+            to,
+        });
+    }
 }
 
 fn acked(
-    connection: &Connection,
+    connection: &mut Connection,
     sample: &AckSample,
-    round_trip: Option<Duration>,
+    outcome: &AckOutcome,
     cx: &Context<'_>,
 ) -> Acked {
+    let cwnd = connection.congestion.cwnd_octets();
+    let mode = connection.congestion.mode();
+    let utilisation = match &mut connection.flow {
+        Some(flow) => flow
+            .validation
+            .on_ack(sample.ack, sample.nxt, cwnd, mode, cx.now),
+        None => Utilisation::ApplicationLimited,
+    };
     Acked {
         now: cx.now,
         octets: sample.acked_octets(),
         una: sample.ack,
         nxt: sample.nxt,
-        round_trip,
+        round_trip: outcome.round_trip,
         srtt: connection.rtt.srtt(),
-        utilisation: if connection.cwnd_limited {
-            Utilisation::CwndLimited
-        } else {
-            Utilisation::ApplicationLimited
-        },
+        utilisation,
         in_flight: connection.recovery.pipe_octets(sample.nxt),
     }
 }

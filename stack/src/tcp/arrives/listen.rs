@@ -13,6 +13,7 @@ use crate::discard::Discard;
 use crate::observe::SendReason;
 use crate::tcp::PathTo;
 use crate::tcp::connection::mss_least;
+use crate::tcp::ecn::answer_to_syn;
 use crate::tcp::half_open::{Admitted, HalfOpen};
 use crate::tcp::listener::Listener;
 use crate::tcp::negotiate;
@@ -63,6 +64,7 @@ pub(crate) fn begin(
         irs: segment.seq,
         iss: beginning.iss,
         agreed: negotiate::agree(&segment.options, shift, remote, least),
+        ecn: answer_to_syn(listener.settings.ecn, segment.flags),
         syn_wnd: segment.wnd,
         advertised_mss: negotiate::advertised_mss(remote, beginning.path.link_mtu_octets, least)
             .min(listener.settings.mss_octets_max),

@@ -8,6 +8,7 @@ use super::check_sequence::is_acceptable;
 use crate::context::Context;
 use crate::discard::Discard;
 use crate::observe::SendReason;
+use crate::tcp::ecn::{Standing, answer_to_syn};
 use crate::tcp::half_open::{Admitted, HalfOpen};
 use crate::tcp::segment::Segment;
 use crate::tcp::settings::Settings;
@@ -40,6 +41,10 @@ pub(crate) fn segment_arrives(
     {
         // The peer did not see our SYN-ACK.
         half_open.owes_syn_ack = Some(SendReason::OpenAgain);
+        // A SYN that does not ask any more takes back what the first one asked (RFC 3168 §6.1.1.1).
+        if answer_to_syn(settings.ecn, segment.flags) == Standing::Off {
+            half_open.ecn = Standing::Off;
+        }
         return Step::Stays(Verdict::Dropped(Discard::TcpOutsideWindow));
     }
     let mut segment = segment.clone();

@@ -130,6 +130,7 @@ fn take_syn(connection: &mut Connection, segment: &Segment, cx: &mut Context<'_>
         mss_least(cx.config),
     );
     connection.on_peer_syn(segment.seq, &agreed, cx.now);
+    connection.ecn.on_answer(segment.flags);
     // What our SYN said about the window counts from the peer's first number on.
     let nxt = connection.rcv.nxt;
     connection.rcv.window.advertise_unscaled(nxt);

@@ -45,6 +45,7 @@ pub(crate) fn take_text(
     }
     connection.challenge.on_progress();
     connection.measure_receive(segment, cx.now);
+    connection.ecn.on_text(segment.flags, segment.ecn);
     if segment.seq == connection.rcv.nxt {
         take_in_order(connection, segment, cx)
     } else {

@@ -13,6 +13,7 @@ use crate::observe::SendReason;
 use crate::status::{AcknowledgmentDue, CongestionPhase, FinProgress, Owner, Status, Timers};
 use crate::tcp::congestion::CongestionControl;
 use crate::tcp::connection::{Connection, Handle};
+use crate::tcp::ecn::Standing;
 use crate::tcp::half_open::HalfOpen;
 use crate::tcp::receive::ReceiveHalf;
 use crate::tcp::receive::acknowledge::Urgency;
@@ -71,6 +72,8 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         } else {
             CongestionPhase::Avoidance
         },
+        congestion_algorithm: connection.congestion.algorithm(),
+        congestion_mode: connection.congestion.mode(),
         recovery_phase: recovery.phase,
         duplicate_acks: recovery.duplicate_acks,
         srtt: connection.rtt.srtt(),
@@ -95,6 +98,7 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         window_scaling: connection.scaling,
         timestamps: connection.timestamps.is_some(),
         sack: connection.sack == Sack::Agreed,
+        ecn: connection.ecn.standing() == Standing::Agreed,
         snd_wind_shift: window.shift(),
         rcv_wind_shift: rcv.window.shift(),
         ts_recent: connection.timestamps.map(|it| it.ts_recent()),
@@ -151,6 +155,7 @@ fn timers(connection: &Connection) -> Timers {
         keep_alive: timers.at(Timer::KeepAlive),
         user: timers.at(Timer::User),
         time_wait: timers.at(Timer::TimeWait),
+        pacing: timers.at(Timer::Pacing),
     }
 }
 
@@ -169,6 +174,10 @@ fn received_octets(rcv: &ReceiveHalf) -> u64 {
 /// Changes what `options` names. They hold from the next segment on (SHLD-21).
 pub(crate) fn change(connection: &mut Connection, options: &ConnectionOptions, cx: &Context<'_>) {
     Arc::make_mut(&mut connection.settings).change(options);
+    if let Some(algorithm) = options.congestion {
+        let smss = connection.smss();
+        connection.congestion.change(algorithm, smss, cx.config);
+    }
     if options.receive_buffer_octets.is_some() {
         let buffer_octets = connection.settings.receive_buffer_octets;
         connection.rcv.window.set_buffer_octets(buffer_octets);

@@ -10,9 +10,18 @@ use crate::call::CongestionAlgorithm;
 use crate::config::Config;
 use crate::tcp::delivery::RateSample;
 
+mod bbr;
+mod cubic;
+mod hystart;
 mod reno;
+pub(crate) mod validation;
+mod window;
 
+use bbr::Bbr;
+use cubic::Cubic;
 pub(crate) use reno::Reno;
+
+pub(crate) use crate::status::CongestionMode as Mode;
 
 /// Whether the sender was held back by cwnd; only then does an acknowledgment prove that a larger
 /// one would do (RFC 5681 §4.1, RFC 7661).
@@ -71,11 +80,17 @@ pub(crate) trait CongestionControl: Debug {
     /// ssthresh.
     fn ssthresh_octets(&self) -> u32;
 
+    /// What cwnd does when text is acknowledged.
+    fn mode(&self) -> Mode;
+
     /// The connection is open; `smss` is the most text in one segment.
     fn on_established(&mut self, smss: u32, handshake: Handshake);
 
     /// SMSS changed because the path MTU did. cwnd stays (RFC 1191 §6.4).
     fn on_smss_changed(&mut self, smss: u32);
+
+    /// It takes over from another algorithm.
+    fn adopt(&mut self, cwnd: u32, ssthresh: u32, smss: u32);
 
     /// Something was delivered, or shown to be lost, in recovery or not; before any of the others.
     fn on_delivery(&mut self, _sample: &RateSample, _acked: &Acked) {}
@@ -103,6 +118,17 @@ pub(crate) trait CongestionControl: Debug {
     /// Nothing was sent for longer than RTO (RFC 5681 §4.1).
     fn on_idle(&mut self);
 
+    /// A part of cwnd was out of use for so long that it proves nothing (RFC 7661 §4.4.1).
+    fn on_unvalidated(&mut self);
+
+    /// Text leaves after an application-limited time in which nothing was in flight.
+    fn on_restart(&mut self, _now: Instant) {}
+
+    /// How many octets a second may leave; `None` if cwnd alone counts.
+    fn pacing_rate(&self, _srtt: Option<Duration>) -> Option<u64> {
+        None
+    }
+
     /// Who paces the repair of losses.
     fn repair_pace(&self) -> RepairPace {
         RepairPace::ProportionalRate
@@ -123,6 +149,10 @@ pub(crate) enum Expiry {
 pub(crate) enum Congestion {
     /// RFC 5681 with RFC 6582 and RFC 6928.
     Reno(Reno),
+    /// RFC 9438 with RFC 9406.
+    Cubic(Cubic),
+    /// draft-ietf-ccwg-bbr.
+    Bbr(Bbr),
 }
 
 impl Congestion {
@@ -130,6 +160,26 @@ impl Congestion {
     pub(crate) fn new(algorithm: CongestionAlgorithm, config: &Config) -> Self {
         match algorithm {
             CongestionAlgorithm::Reno => Self::Reno(Reno::new(config)),
+            CongestionAlgorithm::Cubic => Self::Cubic(Cubic::new(config)),
+            CongestionAlgorithm::Bbr => Self::Bbr(Bbr::new(config)),
+        }
+    }
+
+    /// Which one it is.
+    pub(crate) const fn algorithm(&self) -> CongestionAlgorithm {
+        match self {
+            Self::Reno(_) => CongestionAlgorithm::Reno,
+            Self::Cubic(_) => CongestionAlgorithm::Cubic,
+            Self::Bbr(_) => CongestionAlgorithm::Bbr,
+        }
+    }
+
+    /// Another algorithm takes over where this one stands.
+    pub(crate) fn change(&mut self, to: CongestionAlgorithm, smss: u32, config: &Config) {
+        if self.algorithm() != to {
+            let (cwnd, ssthresh) = (self.cwnd_octets(), self.ssthresh_octets());
+            *self = Self::new(to, config);
+            self.adopt(cwnd, ssthresh, smss);
         }
     }
 }
@@ -138,6 +188,8 @@ macro_rules! forward {
     ($self:ident, $algorithm:ident => $call:expr) => {
         match $self {
             Self::Reno($algorithm) => $call,
+            Self::Cubic($algorithm) => $call,
+            Self::Bbr($algorithm) => $call,
         }
     };
 }
@@ -149,6 +201,18 @@ impl CongestionControl for Congestion {
 
     fn ssthresh_octets(&self) -> u32 {
         forward!(self, it => it.ssthresh_octets())
+    }
+
+    fn mode(&self) -> Mode {
+        forward!(self, it => it.mode())
+    }
+
+    fn adopt(&mut self, cwnd: u32, ssthresh: u32, smss: u32) {
+        forward!(self, it => it.adopt(cwnd, ssthresh, smss));
+    }
+
+    fn on_unvalidated(&mut self) {
+        forward!(self, it => it.on_unvalidated());
     }
 
     fn on_established(&mut self, smss: u32, handshake: Handshake) {
@@ -189,6 +253,14 @@ impl CongestionControl for Congestion {
 
     fn on_idle(&mut self) {
         forward!(self, it => it.on_idle());
+    }
+
+    fn on_restart(&mut self, now: Instant) {
+        forward!(self, it => it.on_restart(now));
+    }
+
+    fn pacing_rate(&self, srtt: Option<Duration>) -> Option<u64> {
+        forward!(self, it => it.pacing_rate(srtt))
     }
 
     fn repair_pace(&self) -> RepairPace {

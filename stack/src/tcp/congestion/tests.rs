@@ -20,7 +20,7 @@ fn acked(octets: u32, utilisation: Utilisation) -> Acked {
 }
 
 fn open() -> Reno {
-    let mut reno = Reno::new(&Config::default());
+    let mut reno = Reno::new(&Config::strict());
     reno.on_established(SMSS, Handshake::Clean);
     reno
 }
@@ -28,10 +28,10 @@ fn open() -> Reno {
 #[test]
 fn rfc6928_01_the_initial_window_is_ten_segments_or_14600_octets() {
     assert_eq!(open().cwnd_octets(), 10_000);
-    let mut large = Reno::new(&Config::default());
+    let mut large = Reno::new(&Config::strict());
     large.on_established(8_960, Handshake::Clean);
     assert_eq!(large.cwnd_octets(), 2 * 8_960);
-    let mut lossy = Reno::new(&Config::default());
+    let mut lossy = Reno::new(&Config::strict());
     lossy.on_established(SMSS, Handshake::Lossy);
     assert_eq!(lossy.cwnd_octets(), SMSS);
 }

@@ -17,8 +17,8 @@ pub(crate) struct RttEstimator {
     base: Duration,
     /// How often it was doubled since the last sample.
     backoffs: u32,
-    min: Duration,
-    max: Duration,
+    min_ms: u32,
+    max_ms: u32,
     least: LeastRtt,
 }
 
@@ -77,8 +77,8 @@ impl RttEstimator {
             estimate: None,
             base: millis(config.rto_initial_ms),
             backoffs: 0,
-            min: millis(config.rto_min_ms),
-            max: millis(config.rto_max_ms),
+            min_ms: u32::try_from(config.rto_min_ms).unwrap_or(u32::MAX),
+            max_ms: u32::try_from(config.rto_max_ms).unwrap_or(u32::MAX),
             least: LeastRtt::new(),
         }
     }
@@ -103,10 +103,14 @@ impl RttEstimator {
         self.least.on_sample(r, now);
     }
 
+    fn max(&self) -> Duration {
+        millis(u64::from(self.max_ms))
+    }
+
     /// RTO, backed off.
     pub(crate) fn rto(&self) -> Duration {
         let factor = 1_u32 << self.backoffs.min(16);
-        self.base.saturating_mul(factor).min(self.max)
+        self.base.saturating_mul(factor).min(self.max())
     }
 
     /// How often it was doubled since the last sample.
@@ -132,12 +136,9 @@ impl RttEstimator {
         let rto = estimate.srtt + estimate.rttvar * 4;
         // §2.4 has it rounded up to one second; our least is shorter, so the round trip comes on top:
         // a peer that delays its ACK by as much as the least does not draw a retransmission.
-        let rto = if rto < self.min {
-            self.min + estimate.srtt
-        } else {
-            rto
-        };
-        self.base = rto.min(self.max);
+        let min = millis(u64::from(self.min_ms));
+        let rto = if rto < min { min + estimate.srtt } else { rto };
+        self.base = rto.min(self.max());
         self.backoffs = 0;
     }
 

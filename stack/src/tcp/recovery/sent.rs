@@ -81,6 +81,8 @@ impl SentLog {
         {
             if last.sent_at == now && last.history == History::Original {
                 last.end = range.end;
+                // The same moment; only what is in flight has grown.
+                last.snapshot = snapshot;
                 return;
             }
             if is_full {

@@ -19,6 +19,7 @@ fn exchange(world: &mut World, octets: usize) -> Duration {
     let mut sent = [0, 0];
     let mut received = [Vec::new(), Vec::new()];
     let mut ended = [false, false];
+    let mut rests = 0;
     for _ in 0..5_000_000 {
         for end in [A, B] {
             if sent[end] < text.len() {
@@ -43,10 +44,16 @@ fn exchange(world: &mut World, octets: usize) -> Duration {
         if ended == [true, true] {
             break;
         }
+        // The last thing to happen may be what is read next.
+        rests = if world.step() { 0 } else { rests + 1 };
         assert!(
-            world.step(),
-            "stuck: {:?}",
-            world.ends.each_ref().map(|it| it.tcp.counts())
+            rests < 2,
+            "stuck: {:?} after {:?} of {}: {:#?} {:#?}",
+            world.ends.each_ref().map(|it| it.tcp.counts()),
+            received.each_ref().map(Vec::len),
+            text.len(),
+            world.status(A, a),
+            world.status(B, b),
         );
         assert!(
             world.now.since(began) < Duration::from_secs(3_000),

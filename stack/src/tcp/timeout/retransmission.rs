@@ -54,6 +54,7 @@ fn resend(connection: &mut Connection, cx: &mut Context<'_>) {
     connection
         .congestion
         .on_timeout(flight_octets, first, cx.now);
+    connection.ecn.on_reduced(connection.snd.window.nxt);
     connection
         .recovery
         .on_resend_all(window.nxt, ResendAll::Timeout);

@@ -20,6 +20,7 @@ pub(crate) fn run(input: Input<'_>, outcome: &mut Outcome) {
     let config = Config {
         rto_min_ms: 1 + u64::from(head.half(1)) % 60_000,
         initial_window_segments: 1 + u64::from(head.byte(3)) % 64,
+        slow_start_segments_max: 2,
         ..Config::default()
     };
     let mut arithmetic = Arithmetic::new(&config);
