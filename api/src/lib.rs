@@ -112,7 +112,7 @@ pub use ip_ext::{
 };
 pub use ip_net::{IPMask, IPNet, MaskSize, cidr_mask, ipv4_mask, parse_cidr};
 pub use listen_config::ListenConfig;
-pub use listener::{AnyListener, Listener, TCPListener};
+pub use listener::{AnyListener, Listener, PendingConn, TCPListener};
 pub use lookup::{
     lookup_addr, lookup_cname, lookup_host, lookup_ip, lookup_mx, lookup_ns, lookup_srv, lookup_txt,
 };

@@ -5,6 +5,9 @@
 //! families. It keeps nothing of what it opens.
 
 use std::net::IpAddr;
+use std::time::Duration;
+
+use sidestep_stack::call::Admission;
 
 use crate::address::{Families, Network, Purpose, Target};
 use crate::cancel::CancelToken;
@@ -41,6 +44,7 @@ pub struct ListenConfig {
     net: Option<Net>,
     options: SocketOptions,
     backlog: usize,
+    opening: OpeningSettings,
     control: Option<Control>,
     cancel: Option<CancelToken>,
 }
@@ -57,6 +61,16 @@ pub(crate) struct ListenSettings {
     pub(crate) options: SocketOptions,
     /// Connections that may wait to be accepted.
     pub(crate) backlog: usize,
+    /// What is done before a connection is handed over.
+    pub(crate) opening: OpeningSettings,
+}
+
+/// What a listener of the userspace stack does with a SYN and what follows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OpeningSettings {
+    pub(crate) defer_accept: Option<Duration>,
+    pub(crate) fast_open: u32,
+    pub(crate) admission: Admission,
 }
 
 impl ListenConfig {
@@ -67,6 +81,7 @@ impl ListenConfig {
             net: None,
             options: SocketOptions::with_keep_alive(KeepAliveConfig::default()),
             backlog: BACKLOG,
+            opening: OpeningSettings::default(),
             control: None,
             cancel: None,
         }
@@ -103,6 +118,30 @@ impl ListenConfig {
     /// wait outside and are let in when their SYN is repeated. 4,096 unless set.
     pub const fn backlog(mut self, connections: usize) -> Self {
         self.backlog = if connections == 0 { 1 } else { connections };
+        self
+    }
+
+    /// Connections are accepted only when text has come, or the end, or so much time has passed; the
+    /// oldest of too many that say nothing is reset. Not on [`Net::host`], where it does nothing.
+    #[doc(alias = "TCP_DEFER_ACCEPT")]
+    pub const fn defer_accept(mut self, patience: Duration) -> Self {
+        self.opening.defer_accept = Some(patience);
+        self
+    }
+
+    /// TCP Fast Open (RFC 7413): so many connections may be accepted with the text of their SYN before
+    /// the peer has proved to be where that came from; 0, the default, is off. The text of a SYN may
+    /// come twice, so that it must be harmless to do twice what it asks for. Not on [`Net::host`].
+    #[doc(alias = "TCP_FASTOPEN")]
+    pub const fn fast_open(mut self, pending: u32) -> Self {
+        self.opening.fast_open = pending;
+        self
+    }
+
+    /// Every SYN is offered to [`TCPListener::accept_syn`] and answered only once that has decided: for
+    /// a forwarder, which has to find out first whether it can connect. Not on [`Net::host`].
+    pub const fn ask_first(mut self) -> Self {
+        self.opening.admission = Admission::Ask;
         self
     }
 
@@ -275,6 +314,7 @@ impl ListenConfig {
         let settings = ListenSettings {
             options,
             backlog: self.backlog,
+            opening: self.opening,
         };
         net.listen_on(network, local, settings)
     }

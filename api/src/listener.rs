@@ -3,6 +3,7 @@
 //! `listen_config.rs` makes them. Connections that are aborted before they are accepted never show,
 //! and what was accepted does not depend on the listener any more.
 
+mod pending;
 #[cfg(feature = "async")]
 mod poll;
 
@@ -11,7 +12,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use sidestep_stack::call::{Families, Listen, Local};
+pub use pending::PendingConn;
+use sidestep_stack::call::{Admission, Families, Listen, Local};
+use sidestep_stack::event::SynArrived;
 
 use crate::address;
 use crate::address::Network;
@@ -33,6 +36,9 @@ use crate::{NetAddr, TCPAddr};
 /// So many of them are taken from the stack before anybody asks, so that a busy `accept` need not
 /// wait for the packet thread.
 const ACCEPT_AHEAD: usize = 128;
+
+/// So many SYNs may wait for a decision; the others are dropped.
+const QUESTIONS_AHEAD: usize = 1_024;
 
 /// What waits for connections, whatever the network: Go's `net.Listener`.
 #[doc(alias = "net.Listener")]
@@ -72,6 +78,8 @@ enum Inner {
 #[derive(Debug)]
 struct StackListener {
     channel: Arc<Acceptor<Arrival>>,
+    /// SYNs that wait for a decision, if the listener asks.
+    questions: Option<Arc<Acceptor<SynArrived>>>,
     network: Network,
     local: TCPAddr,
     shared: Arc<Shared>,
@@ -80,6 +88,9 @@ struct StackListener {
 impl Drop for StackListener {
     fn drop(&mut self) {
         let _ = self.channel.close();
+        if let Some(questions) = &self.questions {
+            let _ = questions.close();
+        }
     }
 }
 
@@ -153,10 +164,16 @@ impl TCPListener {
     #[doc(alias = "SetDeadline")]
     pub fn set_deadline(&self, deadline: impl Into<Deadline>) -> Result<(), OpError> {
         match &*self.0 {
-            Inner::Stack(listener) => listener
-                .channel
-                .set_deadline(deadline.into())
-                .map_err(|failure| listener.failed(Op::Set, failure)),
+            Inner::Stack(listener) => {
+                let deadline = deadline.into();
+                if let Some(questions) = &listener.questions {
+                    let _ = questions.set_deadline(deadline);
+                }
+                listener
+                    .channel
+                    .set_deadline(deadline)
+                    .map_err(|failure| listener.failed(Op::Set, failure))
+            }
             Inner::Host(listener) => listener.set_deadline(deadline),
         }
     }
@@ -175,6 +192,9 @@ impl TCPListener {
                     .channel
                     .close()
                     .map_err(|failure| listener.failed(Op::Close, failure))?;
+                if let Some(questions) = &listener.questions {
+                    let _ = questions.close();
+                }
                 listener.shared.settle(listener.channel.source());
                 Ok(())
             }
@@ -345,7 +365,11 @@ impl Net {
         local: &TCPAddr,
         settings: ListenSettings,
     ) -> Result<TCPListener, OpError> {
-        let ListenSettings { options, backlog } = settings;
+        let ListenSettings {
+            options,
+            backlog,
+            opening,
+        } = settings;
         let shared = match &self.0 {
             Backend::Stack(shared) => shared,
             Backend::Host => {
@@ -375,13 +399,17 @@ impl Net {
             0
         };
         let channel = Arc::new(Acceptor::new(ahead, shared.attention()));
+        let questions = (opening.admission == Admission::Ask)
+            .then(|| Arc::new(Acceptor::new(QUESTIONS_AHEAD, shared.attention())));
         let (ticket, answer) = ticket::pair();
         let listen = Listen {
             local: bound,
             backlog: Some(backlog - ahead),
             options: options.for_connection(),
             reuse_port: options.reuse_port,
-            ..Listen::default()
+            defer_accept: opening.defer_accept,
+            fast_open: opening.fast_open,
+            admission: opening.admission,
         };
         let port = shared
             .mailbox
@@ -389,6 +417,7 @@ impl Net {
                 Request::Listen {
                     listen,
                     channel: Arc::clone(&channel),
+                    questions: questions.clone(),
                     answer,
                 },
                 Deadline::NONE,
@@ -398,6 +427,7 @@ impl Net {
             .map_err(|failure| failed(cause(failure, SysCall::Bind)))?;
         Ok(TCPListener(Arc::new(Inner::Stack(StackListener {
             channel,
+            questions,
             network,
             local: TCPAddr {
                 ip: Some(shown_ip(&bound)),

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use sidestep_stack::base::random::Seed;
-use sidestep_stack::call::{InterfaceAddress, ResolverSettings, Route};
+use sidestep_stack::call::{InterfaceAddress, Reach, ResolverSettings, Route};
 use sidestep_stack::config::ConfigRefused;
 use sidestep_stack::wire::packet::Offload;
 use sidestep_stack::{Call, CallRefused, Config, Instant, Stack};
@@ -97,6 +97,7 @@ pub struct NetOptions {
     device: Option<Box<dyn Device>>,
     addresses: Vec<InterfaceAddress>,
     routes: Vec<Route>,
+    reach: Reach,
     seed: Option<Seed>,
     mtu_octets: Option<u16>,
     resolver: Option<ResolverSettings>,
@@ -119,6 +120,7 @@ impl NetOptions {
             device: None,
             addresses: Vec::new(),
             routes: Vec::new(),
+            reach: Reach::default(),
             seed: None,
             mtu_octets: None,
             resolver: None,
@@ -126,6 +128,15 @@ impl NetOptions {
             farewell: FAREWELL,
             watchers: Vec::new(),
         }
+    }
+
+    /// Packets for any host are taken, as if all addresses were ours: for what stands in for a whole
+    /// network, such as the end of a VPN. Listeners on all addresses hear of all of them; those that
+    /// [`ask_first`](crate::ListenConfig::ask_first) can decide about each SYN.
+    #[must_use]
+    pub const fn any_address(mut self) -> Self {
+        self.reach = Reach::AnyAddress;
+        self
     }
 
     /// What carries the packets: a TUN, an end of a cable, or anything else.
@@ -287,6 +298,8 @@ impl NetOptions {
                     refused,
                 })?;
         }
+        // Nothing is refused here.
+        let _ = stack.user_calls(now, Call::SetReach(self.reach));
         for route in self.routes {
             stack
                 .user_calls(now, Call::AddRoute(route))

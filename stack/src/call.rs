@@ -416,6 +416,18 @@ impl Default for CacheSettings {
     }
 }
 
+/// For which destinations packets from the device are taken.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Reach {
+    /// For our own addresses, as of any host (RFC 1122 §3.2.1.3).
+    #[default]
+    OurAddresses,
+    /// For any host's address, as if all were ours: for what stands in for a whole network, such as
+    /// the end of a VPN or a sandbox. Listeners on a wildcard hear of all of them, and answer from
+    /// the address that was asked; connections may be opened from any address as well.
+    AnyAddress,
+}
+
 /// An address of ours and the network around it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct InterfaceAddress {
@@ -469,6 +481,8 @@ pub enum Call {
     SetPolicies(Vec<Policy>),
     /// Changes the device's MTU, in octets.
     SetMtu(u16),
+    /// For which destinations packets are taken. [`Reply::Done`].
+    SetReach(Reach),
     /// Asks for the device's side of us. [`Reply::Interface`].
     Interface,
     /// Replaces the settings of the stack's own resolver.

@@ -47,6 +47,10 @@ pub(crate) fn user_calls(protocols: &mut Protocols, cx: &mut Context<'_>, call: 
         } => ip.remove_route(destination, prefix_bits).map(done),
         Call::SetPolicies(policies) => ip.set_policies(&policies).map(done),
         Call::SetMtu(mtu_octets) => ip.set_mtu(mtu_octets).map(done),
+        Call::SetReach(reach) => {
+            ip.set_reach(reach);
+            Ok(Reply::Done)
+        }
         Call::Interface => Ok(Reply::Interface(Box::new(ip.status()))),
         Call::SetResolver(settings) => dns.set(&settings, cx.config).map(done),
         Call::AddResolver(settings) => dns.add(&settings, cx.config).map(Reply::Resolver),

@@ -7,6 +7,8 @@
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
 pub mod expect;
+pub mod flood_device;
+pub mod full;
 pub mod go_net;
 pub mod host;
 pub mod latency;

@@ -10,6 +10,8 @@ mod tasks;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::drive::drive;
 use super::race::{Groups, Race};
 use super::tcp::TcpRacer;
@@ -64,6 +66,7 @@ pub struct Dialer {
     control: Option<Control>,
     resolver: Option<Resolver>,
     cancel: Option<CancelToken>,
+    text: Option<Bytes>,
 }
 
 impl Default for Dialer {
@@ -86,6 +89,7 @@ impl Dialer {
             control: None,
             resolver: None,
             cancel: None,
+            text: None,
         }
     }
 
@@ -125,6 +129,16 @@ impl Dialer {
     #[doc(alias = "DualStack")]
     pub fn fallback_delay(mut self, delay: impl Into<Option<Duration>>) -> Self {
         self.fallback_delay = delay.into();
+        self
+    }
+
+    /// TCP Fast Open (RFC 7413): `text`, at most 2,048 octets of it, is the first that the connection
+    /// says. It goes with the SYN if the server gave a cookie before, and after the handshake if not, and
+    /// it may arrive twice, at several of the server's addresses even: only for what may be done twice.
+    /// Other networks than TCP take no notice.
+    #[doc(alias = "TCP_FASTOPEN_CONNECT")]
+    pub fn fast_open(mut self, text: impl Into<Bytes>) -> Self {
+        self.text = Some(text.into());
         self
     }
 
@@ -260,6 +274,7 @@ impl Dialer {
             local,
             options: SocketOptions::with_keep_alive(self.keep_alive),
             control: self.control.clone(),
+            text: self.text.clone(),
         }
     }
 

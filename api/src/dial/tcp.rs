@@ -9,6 +9,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use sidestep_stack::call::{CallRefused, OpenConnection};
 
 use super::race::{GaveUp, Racer};
@@ -26,6 +27,10 @@ use crate::packet_conn::destination;
 use crate::socket_options::{Control, SocketOptions};
 use crate::{NetAddr, TCPAddr};
 
+/// The most text that a dial takes along: more than any SYN carries, and no more than every send
+/// buffer has room for.
+const FIRST_TEXT_OCTETS_MAX: usize = 2_048;
+
 /// A dial to ourselves that met itself is tried so often again.
 const SELF_CONNECTS_MAX: usize = 2;
 
@@ -38,6 +43,8 @@ pub(crate) struct TcpRacer {
     pub(crate) local: Option<TCPAddr>,
     pub(crate) options: SocketOptions,
     pub(crate) control: Option<Control>,
+    /// What goes with the SYN if it may (RFC 7413).
+    pub(crate) text: Option<Bytes>,
 }
 
 /// One attempt.
@@ -81,7 +88,14 @@ impl Racer for TcpRacer {
                 Poll::Ready(Err(cause))
             }
             How::Stack(opening) => opening.poll(cx, self.network),
-            How::Host(connecting) => connecting.poll().map_ok(TCPConn::of_host),
+            How::Host(connecting) => connecting.poll().map_ok(|end| {
+                let conn = TCPConn::of_host(end);
+                if let Some(text) = &self.text {
+                    // There is room for it; what else may fail is told by the next call.
+                    let _ = conn.write(text);
+                }
+                conn
+            }),
         };
         outcome.map_err(|cause| self.failed(&attempt.address, cause))
     }
@@ -113,6 +127,13 @@ impl TcpRacer {
 
     fn try_begin(&self, address: &TCPAddr) -> Result<How, Cause> {
         let ip = destination(self.network, address.ip)?;
+        if self
+            .text
+            .as_ref()
+            .is_some_and(|it| it.len() > FIRST_TEXT_OCTETS_MAX)
+        {
+            return Err(Cause::sys(SysCall::Connect, Errno::EMSGSIZE));
+        }
         let mut options = self.options;
         if let Some(control) = &self.control {
             let network = if ip.is_ipv4() { "tcp4" } else { "tcp6" };
@@ -149,7 +170,7 @@ impl TcpRacer {
             local_port: local.map_or(0, |local| local.port),
             options: options.for_connection(),
         };
-        let opening = StackOpening::new(Arc::clone(shared), open, remote);
+        let opening = StackOpening::new(Arc::clone(shared), open, self.text.clone(), remote);
         Ok(How::Stack(Box::new(opening)))
     }
 }
@@ -159,6 +180,7 @@ impl TcpRacer {
 struct StackOpening {
     shared: Arc<Shared>,
     open: OpenConnection,
+    text: Option<Bytes>,
     remote: TCPAddr,
     /// Until it is the connection's.
     stream: Option<Arc<Stream>>,
@@ -169,10 +191,16 @@ struct StackOpening {
 }
 
 impl StackOpening {
-    fn new(shared: Arc<Shared>, open: OpenConnection, remote: TCPAddr) -> Self {
+    fn new(
+        shared: Arc<Shared>,
+        open: OpenConnection,
+        text: Option<Bytes>,
+        remote: TCPAddr,
+    ) -> Self {
         Self {
             shared,
             open,
+            text,
             remote,
             stream: None,
             request: None,
@@ -222,6 +250,7 @@ impl StackOpening {
         let stream = Arc::new(Stream::opening(shared.stream_limits, shared.attention()));
         self.request = Some(Request::Dial {
             open: self.open.clone(),
+            text: self.text.clone(),
             opening: Opening::new(Arc::clone(&stream)),
         });
         self.stream = Some(Arc::clone(&stream));

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sidestep_stack::call::{ConnectionId, LookUp, LookupId, OpenConnection, Release};
 use sidestep_stack::{Call, CallRefused, Instant, Reply};
 
@@ -29,10 +30,15 @@ impl Desk {
     /// Carries a request out.
     pub(crate) fn carry_out(&mut self, now: Instant, request: Request) -> GoOn {
         match request {
-            Request::Dial { open, opening } => self.dial(now, open, opening),
+            Request::Dial {
+                open,
+                text,
+                opening,
+            } => self.dial(now, open, text, opening),
             Request::Listen {
                 listen,
                 channel,
+                questions,
                 answer,
             } => {
                 let reply = self.stack.user_calls(now, Call::Listen(listen));
@@ -40,6 +46,9 @@ impl Desk {
                     Reply::Listener { listener, port } => {
                         channel.attach(Source::Listener(listener));
                         self.channels.listeners.insert(listener.0, channel);
+                        if let Some(questions) = questions {
+                            self.channels.questions.insert(listener.0, questions);
+                        }
                         Ok((listener, port))
                     }
                     _ => Err(CallRefused::Invalid),
@@ -142,14 +151,18 @@ impl Desk {
         GoOn::Yes
     }
 
-    fn dial(&mut self, now: Instant, open: OpenConnection, opening: Opening) {
+    fn dial(&mut self, now: Instant, open: OpenConnection, text: Option<Bytes>, opening: Opening) {
         let Some(stream) = opening.into_stream() else {
             return;
         };
         if stream.is_given_up() {
             return;
         }
-        match self.stack.user_calls(now, Call::OpenConnection(open)) {
+        let call = match text {
+            Some(text) => Call::OpenFast { open, text },
+            None => Call::OpenConnection(open),
+        };
+        match self.stack.user_calls(now, call) {
             Ok(Reply::Connection { connection, local }) => {
                 stream.attach(Source::Connection(connection), local);
                 self.channels.connections.insert(connection.0, stream);

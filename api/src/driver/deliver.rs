@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use sidestep_stack::call::{
-    ConnectionId, ListenerId, RawId, ReceivedDatagram, Release, SendDatagram, Shutdown, SocketId,
+    ConnectionId, Decision, ListenerId, RawId, ReceivedDatagram, Release, SendDatagram, Shutdown,
+    SocketId,
 };
-use sidestep_stack::event::LookedUp;
+use sidestep_stack::event::{LookedUp, SynArrived};
 use sidestep_stack::{Call, CallRefused, Event, Instant, Reply, Stack};
 
 use super::desk::{Asked, Channels, Desk};
@@ -120,7 +121,23 @@ impl Desk {
 
     pub(super) fn close_listener(&mut self, now: Instant, listener: ListenerId) {
         self.channels.listeners.remove(listener.0);
+        self.channels.questions.remove(listener.0);
         let _ = self.stack.user_calls(now, Call::CloseListener(listener));
+    }
+
+    /// Lets the application decide about a SYN; one for which there is no room is dropped.
+    fn ask(&mut self, now: Instant, syn: SynArrived) {
+        if let Some(questions) = self.channels.questions.get(syn.listener.0)
+            && questions.room() > 0
+            && questions.deliver(syn).is_ok()
+        {
+            return;
+        }
+        let call = Call::Decide {
+            connection: syn.connection,
+            decision: Decision::Drop,
+        };
+        let _ = self.stack.user_calls(now, call);
     }
 
     /// Takes connections from the stack's accept queue while there is room for them.
@@ -234,8 +251,9 @@ impl Desk {
                 // Somebody may be waiting for the text to go before it is released.
                 self.send_and_serve(now, connection);
             }
-            // In line, and asked for by STATUS; soft errors likewise. No listener here asks.
-            Event::SynArrived(_) | Event::Urgent(_) | Event::Soft { .. } => {}
+            Event::SynArrived(syn) => self.ask(now, syn),
+            // In line, and asked for by STATUS; soft errors likewise.
+            Event::Urgent(_) | Event::Soft { .. } => {}
             Event::Released(connection) => {
                 self.onlookers.released(&mut self.stack, connection);
                 self.channels.leaving.remove(connection.0);

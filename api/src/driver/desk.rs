@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sidestep_stack::call::LookupId;
-use sidestep_stack::event::LookedUp;
+use sidestep_stack::event::{LookedUp, SynArrived};
 use sidestep_stack::{CallRefused, Instant, OutPacket, Packet, Stack};
 
 use super::onlookers::Onlookers;
@@ -38,6 +38,8 @@ pub(crate) struct Channels {
     /// Released connections that the stack has not forgotten yet: who still has to say goodbye.
     pub(crate) leaving: Slots<()>,
     pub(crate) listeners: Slots<Arc<Acceptor<Arrival>>>,
+    /// SYNs of listeners that ask.
+    pub(crate) questions: Slots<Arc<Acceptor<SynArrived>>>,
     pub(crate) sockets: Slots<Arc<DatagramChannel>>,
     pub(crate) raws: Slots<Arc<DatagramChannel>>,
     /// Never iterated. Not in slots: a look-up's slot may have its next tenant before the answer of
@@ -132,6 +134,9 @@ impl Drop for Desk {
         self.onlookers.die();
         for (_, acceptor) in self.channels.listeners.iter() {
             acceptor.die(self.gone);
+        }
+        for (_, questions) in self.channels.questions.iter() {
+            questions.die(self.gone);
         }
         for (_, socket) in self.channels.sockets.iter() {
             socket.die(self.gone);

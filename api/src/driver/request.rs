@@ -6,8 +6,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use sidestep_stack::call::{ConnectionId, Listen, Local, LookUp, OpenConnection, OpenSocket};
-use sidestep_stack::event::LookedUp;
+use sidestep_stack::event::{LookedUp, SynArrived};
 use sidestep_stack::wire::protocol::Protocol;
 use sidestep_stack::{Call, CallRefused, Reply};
 
@@ -84,12 +85,16 @@ pub(crate) enum Request {
     /// OPEN, active. The stream tells how it goes.
     Dial {
         open: OpenConnection,
+        /// What may go with the SYN (RFC 7413).
+        text: Option<Bytes>,
         opening: Opening,
     },
     /// OPEN, passive; the answer is the port.
     Listen {
         listen: Listen,
         channel: Arc<Acceptor<Arrival>>,
+        /// Where SYNs wait for a decision, if the listener asks.
+        questions: Option<Arc<Acceptor<SynArrived>>>,
         answer: Answer<Result<u16, CallRefused>>,
     },
     /// A UDP socket; the answer is its own end.

@@ -49,6 +49,9 @@ fn check_destination(
         return Ok(Cast::Unicast);
     }
     match interface.cast_of(destination) {
+        Cast::Unicast if arrival == Arrival::Device && interface.stands_in_for(destination) => {
+            Ok(Cast::Unicast)
+        }
         Cast::Unicast => Err(Discard::NotForUs),
         Cast::Broadcast => Ok(Cast::Broadcast),
         Cast::Multicast if interface.is_our_group(destination) => Ok(Cast::Multicast),

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::prefix::{Family, broadcast_of, network_of};
-use crate::call::{CallRefused, InterfaceAddress};
+use crate::call::{CallRefused, InterfaceAddress, Reach};
 use crate::wire::group;
 use crate::wire::packet::Cast;
 
@@ -39,6 +39,8 @@ pub(crate) struct Interface {
     mtu_octets: u16,
     /// Groups that sockets joined, sorted, and how many did.
     joined: Vec<(IpAddr, u32)>,
+    /// Whether packets for anybody are taken.
+    reach: Reach,
 }
 
 /// Whether the host's membership in a group has changed.
@@ -59,6 +61,7 @@ impl Interface {
             networks: Vec::new(),
             mtu_octets,
             joined: Vec::new(),
+            reach: Reach::default(),
         };
         interface.index();
         interface
@@ -129,6 +132,23 @@ impl Interface {
     /// Whether `address` means us and nobody else.
     pub(crate) fn is_ours(&self, address: IpAddr) -> bool {
         address.is_loopback() || self.sorted.binary_search(&address).is_ok()
+    }
+
+    /// For which destinations packets from the device are taken.
+    pub(crate) const fn set_reach(&mut self, reach: Reach) {
+        self.reach = reach;
+    }
+
+    /// Whether we answer as `address`, which is none of ours.
+    pub(crate) fn stands_in_for(&self, address: IpAddr) -> bool {
+        let is_host = match address {
+            IpAddr::V4(address) => {
+                !super::host_model::is_impossible_host_v4(address)
+                    && !self.is_network_or_broadcast(address)
+            }
+            IpAddr::V6(address) => !super::host_model::is_impossible_host_v6(address),
+        };
+        self.reach == Reach::AnyAddress && is_host && !address.is_loopback()
     }
 
     /// To how many hosts `address` speaks.

@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv6Addr};
 
 use crate::base::{Instant, Random};
-use crate::call::{CallRefused, InterfaceAddress, InterfaceStatus, Route};
+use crate::call::{CallRefused, InterfaceAddress, InterfaceStatus, Reach, Route};
 use crate::config::{Config, millis};
 use crate::context::Context;
 use crate::observe::Observation;
@@ -257,7 +257,7 @@ impl Ip {
             if source.is_ipv4() != destination.is_ipv4() {
                 return Err(CallRefused::FamilyMismatch);
             }
-            if !self.interface.is_ours(source) {
+            if !self.interface.is_ours(source) && !self.interface.stands_in_for(source) {
                 return Err(CallRefused::AddressNotOurs);
             }
         }
@@ -285,6 +285,11 @@ impl Ip {
             link_mtu_octets,
             way: Way::Device,
         })
+    }
+
+    /// For which destinations packets from the device are taken.
+    pub fn set_reach(&mut self, reach: Reach) {
+        self.interface.set_reach(reach);
     }
 
     /// Whether `address` means us and nobody else. All of 127.0.0.0/8 does.

@@ -98,7 +98,8 @@ fn check_addresses(ip: &Ip, outgoing: &Outgoing) -> Result<Way, CallRefused> {
     let has_none = source == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
         && outgoing.protocol == Protocol::HOP_BY_HOP
         && destination.is_multicast();
-    if !ip.interface.is_ours(source) && !has_none {
+    let is_ours = ip.interface.is_ours(source) || ip.interface.stands_in_for(source);
+    if !is_ours && !has_none {
         return Err(CallRefused::AddressNotOurs);
     }
     if ip.interface.is_ours(destination) {

@@ -242,6 +242,58 @@ fn a_reset_is_told_to_exactly_one_of_the_calls_that_wait() {
 }
 
 #[test]
+fn bad_26_an_error_that_meets_opening_and_closing_is_told_once_or_to_nobody() {
+    // ICMP says that nobody listens while somebody waits for the handshake, somebody reads ahead, and
+    // the handle is closed: whatever comes first, no more than one of them is told.
+    explore(|| {
+        let (mailbox, _bell) = office();
+        let stream = Arc::new(Stream::opening(LIMITS, mailbox));
+        stream.attach(connection(), "192.0.2.2:1".parse().unwrap());
+        let dialler = Arc::clone(&stream);
+        let dialler = thread::spawn(move || dialler.wait_open(Deadline::NONE));
+        let closer = Arc::clone(&stream);
+        let closer = thread::spawn(move || closer.close());
+        stream.fail(ConnectionError::Refused);
+        let refused = Failure::Ended(ConnectionError::Refused);
+        let first = dialler.join().unwrap().map(|_| ());
+        let second = stream.wait_open(Deadline::NONE).map(|_| ());
+        let closed = closer.join().unwrap();
+        let told = [first, second]
+            .iter()
+            .filter(|it| **it == Err(refused))
+            .count();
+        assert!(told <= 1, "told twice");
+        assert!(first.is_err() && second.is_err(), "it never opened");
+        assert!(closed.is_ok(), "closing works whatever has happened");
+    });
+}
+
+#[test]
+fn bad_26_an_error_that_meets_established_leaves_no_half_open_state() {
+    explore(|| {
+        let (mailbox, _bell) = office();
+        let stream = Arc::new(Stream::opening(LIMITS, mailbox));
+        stream.attach(connection(), "192.0.2.2:1".parse().unwrap());
+        let dialler = Arc::clone(&stream);
+        let dialler = thread::spawn(move || dialler.wait_open(Deadline::NONE).map(|_| ()));
+        let reader = Arc::clone(&stream);
+        // The packet thread tells one thing after the other, as the stack says them.
+        stream.established();
+        let reader = thread::spawn(move || reader.read(&mut [0; 4]));
+        stream.fail(ConnectionError::Reset);
+        let reset = Failure::Ended(ConnectionError::Reset);
+        match (dialler.join().unwrap(), reader.join().unwrap()) {
+            // The dial was seen to succeed, and the reader is told.
+            (Ok(()), Err(told)) => assert_eq!(told, reset),
+            // The dial is told; the reader finds the end.
+            (Err(told), Ok(0)) => assert_eq!(told, reset),
+            (Err(Failure::NotConnected), Err(told)) => assert_eq!(told, reset),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
 fn opening_ends_for_the_one_who_waits_however_it_ends() {
     explore(|| {
         let (mailbox, _bell) = office();
