@@ -119,7 +119,7 @@ settings! {
     "tcp_ecn" => entry!(ecn, Same);
     "tcp_early_retrans" => fixed(&["0"], "there are no tail loss probes");
     "tcp_fack" => fixed(&["0"], "there is no forward acknowledgment");
-    "tcp_fastopen" => fixed(&["0"], "there is no fast open");
+    "tcp_fastopen" => fixed(&["0", "1", "2", "3"], "a socket that asks for fast open has it");
     "tcp_frto" => fixed(&["0"], "there is no F-RTO");
     "tcp_recovery" => fixed(&["0"], "there is no RACK");
     "tcp_retrans_collapse" => fixed(&["0"], "retransmissions are cut as the text was");
@@ -132,7 +132,7 @@ settings! {
     "icmp_echo_ignore_all" => fixed(&["0"], "echo requests are answered");
     "ip_no_pmtu_disc" => fixed(&["0"], "the path MTU is always discovered");
     "tcp_mtu_probing" => fixed(&["0"], "the path MTU is not probed");
-    "tcp_syncookies" => fixed(&["0", "1"], "cookies answer when the queue is full");
+    "tcp_syncookies" => entry!(syn_cookies_mode, Same);
     "core.default_qdisc" => Rule::NoMeaning;
     "core.optmem_max" => Rule::NoMeaning;
     "core.rmem_default" => Rule::NoMeaning;

@@ -16,8 +16,9 @@ use crate::drill::backend::numbers::{
     IPPROTO_UDP, IPV6_TCLASS, IPV6_UNICAST_HOPS, IPV6_V6ONLY, SO_ACCEPTCONN, SO_DOMAIN,
     SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE,
     SO_RCVTIMEO, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO, SO_TYPE,
-    SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_CONGESTION, TCP_CORK, TCP_DEFER_ACCEPT, TCP_KEEPCNT,
-    TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_QUICKACK, TCP_USER_TIMEOUT,
+    SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_CONGESTION, TCP_CORK, TCP_DEFER_ACCEPT, TCP_FASTOPEN,
+    TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_QUICKACK,
+    TCP_USER_TIMEOUT,
 };
 use crate::drill::backend::{OptionValue, Outcome, SocketFamily, SocketKind};
 
@@ -163,8 +164,15 @@ fn set_number(socket: &mut Socket, level: i32, name: i32, number: i32) -> Change
                 Families::V6
             };
         }
+        (IPPROTO_TCP, TCP_DEFER_ACCEPT) => {
+            let seconds = u64::try_from(number).map_err(|_| Errno::EINVAL)?;
+            chosen.defer_accept = (seconds > 0).then(|| Duration::from_secs(seconds));
+        }
+        (IPPROTO_TCP, TCP_FASTOPEN) => {
+            chosen.fast_open = u32::try_from(number).map_err(|_| Errno::EINVAL)?;
+        }
         // Off is what they are.
-        (IPPROTO_TCP, TCP_CORK | TCP_DEFER_ACCEPT | TCP_QUICKACK) if number == 0 => {}
+        (IPPROTO_TCP, TCP_CORK | TCP_QUICKACK) if number == 0 => {}
         // The path MTU is always discovered (RFC 1191): WANT and DO.
         (IPPROTO_IP, IP_MTU_DISCOVER) if matches!(number, 1 | 2) => {}
         _ => return Err(Errno::ENOPROTOOPT),

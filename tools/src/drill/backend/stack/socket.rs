@@ -41,6 +41,10 @@ pub(super) struct Chosen {
     pub(super) linger: Option<i32>,
     pub(super) receive_timeout: Option<Duration>,
     pub(super) send_timeout: Option<Duration>,
+    /// `TCP_DEFER_ACCEPT`, if it is on.
+    pub(super) defer_accept: Option<Duration>,
+    /// `TCP_FASTOPEN`: 0 is off.
+    pub(super) fast_open: u32,
 }
 
 /// `SO_KEEPALIVE`.
@@ -120,6 +124,8 @@ impl Chosen {
             reuse_port: ReusePort::No,
             families: Families::Both,
             linger: None,
+            defer_accept: None,
+            fast_open: 0,
             receive_timeout: None,
             send_timeout: None,
         }

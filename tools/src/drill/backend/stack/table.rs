@@ -268,6 +268,8 @@ impl Table {
             backlog: usize::try_from(backlog).ok().map(|backlog| backlog + 1),
             options: socket.chosen.connection_options(),
             reuse_port: socket.chosen.reuse_port,
+            defer_accept: socket.chosen.defer_accept,
+            fast_open: socket.chosen.fast_open,
             ..Listen::default()
         });
         match door.call(call) {
