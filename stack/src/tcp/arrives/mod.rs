@@ -11,6 +11,7 @@ pub(crate) mod check_syn;
 pub(crate) mod check_urgent;
 pub(crate) mod closed;
 pub(crate) mod congestion;
+pub(crate) mod fast_open;
 pub(crate) mod listen;
 pub(crate) mod syn_received;
 pub(crate) mod syn_sent;

@@ -430,3 +430,27 @@ fn a_fast_open_that_is_closed_before_its_handshake_is_over_ends_in_order() {
     world.run_for(MS(100));
     assert_eq!(world.receive(A, a, 100), (b"answer".to_vec(), true));
 }
+
+#[test]
+fn rfc7413_05_what_a_server_took_of_a_syn_s_text_only_in_part_goes_on_from_there() {
+    let (mut world, _) = with_cookie(1, 10);
+    let a = dial(&mut world, b"0123456789");
+    world.pull();
+    let (_, _, syn, octets) = world.trace.last().expect("sent").clone();
+    assert_eq!(octets, 10);
+    world.cut_wire();
+    let status = world.status(A, a);
+    let syn_ack = TcpHeader {
+        seq: seq(9_000),
+        ack: syn.seq + 5,
+        flags: TcpFlags::SYN.with(TcpFlags::ACK),
+        window: 10_000,
+        ..TcpHeader::default()
+    };
+    world.trace.clear();
+    world.deliver(A, forged(status.remote, status.local, syn_ack, b""));
+    world.pull();
+    let (_, _, next, octets) = world.trace.last().expect("sent").clone();
+    assert_eq!((next.seq, octets), (syn.seq + 5, 6));
+    assert_eq!(world.status(A, a).retransmissions, 0);
+}
