@@ -81,8 +81,9 @@ impl Bbr {
 
     /// HandleLostPacket (§5.5.10.2), for all that one acknowledgment shows to be lost.
     fn meet_excess_loss(&mut self, step: &Step<'_>) {
+        let smss = self.smss;
         let is_probe = step.rate.newly_lost > 0 && self.model.is_bw_probe_sample;
-        if is_probe && Model::is_inflight_too_high(step.rate) {
+        if is_probe && Model::is_inflight_too_high(step.rate, smss) {
             let in_flight = u64::from(step.rate.sent_in_flight);
             self.inflight_is_too_high(in_flight, step.supply, step);
         }
@@ -147,12 +148,12 @@ impl Bbr {
         if self.model.phase != Phase::Startup {
             return;
         }
-        let bdp = self.bdp(1_000);
+        let (bdp, smss) = (self.bdp(1_000), self.smss);
         let model = &mut self.model;
         let is_lossy = model.is_recovering
             && model.loss_round_start
             && model.losses_in_round >= STARTUP_FULL_LOSS_COUNT
-            && Model::is_inflight_too_high(step.rate);
+            && Model::is_inflight_too_high(step.rate, smss);
         if is_lossy {
             if let Some(undo) = &mut model.undo {
                 undo.phase = Some(Phase::Startup);
@@ -332,6 +333,7 @@ impl Bbr {
 
     /// AdaptLongTermModel (§5.3.3.9). True if it decided on a phase.
     fn adapt_long_term_model(&mut self, step: &Step<'_>) -> bool {
+        let smss = self.smss;
         let model = &mut self.model;
         if model.ack_phase == AckPhase::ProbeStarting && model.round_start {
             model.ack_phase = AckPhase::ProbeFeedback;
@@ -349,7 +351,7 @@ impl Bbr {
             }
         }
         let model = &mut self.model;
-        if Model::is_inflight_too_high(step.rate) || model.inflight_longterm == UNBOUNDED {
+        if Model::is_inflight_too_high(step.rate, smss) || model.inflight_longterm == UNBOUNDED {
             return false;
         }
         // The rate of loss is safe: upper bounds move up.

@@ -2,10 +2,10 @@
 //! sets the pace and cwnd. Gains are in parts of a thousand, rates in octets a second.
 //!
 //! The connection's event files call it through [`CongestionControl`]. `model.rs` follows §5.5 of the
-//! draft, `cycle.rs` §5.3 and §5.4, `control.rs` §5.6. It differs in three things: excess loss is
-//! judged for each acknowledgment (§5.5.10.2 does so for each lost packet), after a timeout cwnd grows
-//! back by what is delivered, and congestion marks (RFC 3168) count as a lossy round, of which the
-//! draft does not speak.
+//! draft, `cycle.rs` §5.3 and §5.4, `control.rs` §5.6. It differs from it: excess loss is judged for
+//! each acknowledgment (§5.5.10.2 does so for each lost packet) and takes more than two segments; the
+//! margin of the pace is not mistaken for a slower path; after a timeout cwnd grows back by what is
+//! delivered; and congestion marks (RFC 3168), of which the draft does not speak, count as loss.
 
 use alloc::boxed::Box;
 

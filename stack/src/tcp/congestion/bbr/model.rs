@@ -5,8 +5,8 @@
 
 use super::cycle::Phase;
 use super::{
-    BETA, Bbr, EXTRA_ACKED_HALF_ROUNDS, LOSS_THRESH, MIN_RTT_FILTER, Model, PROBE_RTT_INTERVAL,
-    Step, UNBOUNDED, Undo, times,
+    BETA, Bbr, EXTRA_ACKED_HALF_ROUNDS, LOSS_THRESH, MIN_RTT_FILTER, Model, PACING_MARGIN,
+    PROBE_RTT_INTERVAL, Step, UNBOUNDED, Undo, times,
 };
 use crate::tcp::delivery::{RateSample, Supply};
 
@@ -87,9 +87,11 @@ impl Model {
         });
     }
 
-    /// IsInflightTooHigh (§5.5.10.2).
-    pub(super) fn is_inflight_too_high(rate: &RateSample) -> bool {
-        rate.lost > times(u64::from(rate.sent_in_flight), LOSS_THRESH)
+    /// IsInflightTooHigh (§5.5.10.2). One or two lost segments of fewer than a hundred are no rate: they
+    /// pass for the noise of the path.
+    pub(super) fn is_inflight_too_high(rate: &RateSample, smss: u32) -> bool {
+        let allowed = times(u64::from(rate.sent_in_flight), LOSS_THRESH);
+        rate.lost > allowed.max(2 * u64::from(smss))
     }
 
     /// ResetCongestionSignals (§5.5.10.3).
@@ -196,7 +198,10 @@ impl Bbr {
         if model.is_loss_in_round && !probes {
             model.init_lower_bounds(cwnd);
             // LossLowerBounds.
-            model.bw_shortterm = model.bw_latest.max(times(model.bw_shortterm, BETA));
+            // What was delivered at a pace of 99 in 100 does not show that the path carries less.
+            let delivered = model.bw_latest.saturating_mul(1_000) / PACING_MARGIN;
+            let kept = times(model.bw_shortterm, BETA);
+            model.bw_shortterm = delivered.min(model.bw_shortterm).max(kept);
             model.inflight_shortterm = model
                 .inflight_latest
                 .max(times(model.inflight_shortterm, BETA));
