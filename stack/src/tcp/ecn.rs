@@ -175,7 +175,9 @@ impl EcnState {
 /// What a listener makes of the flags of a SYN.
 pub(crate) fn answer_to_syn(ecn_use: EcnUse, flags: TcpFlags) -> Standing {
     match ecn_use {
-        EcnUse::Answer | EcnUse::Ask if flags.contains(ECN_SETUP) => Standing::Agreed,
+        EcnUse::Answer | EcnUse::Ask if flags.contains(ECN_SETUP.with(TcpFlags::SYN)) => {
+            Standing::Agreed
+        }
         EcnUse::Never | EcnUse::Answer | EcnUse::Ask => Standing::Off,
     }
 }
