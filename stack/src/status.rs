@@ -67,6 +67,11 @@ pub struct Status {
     pub congestion_algorithm: CongestionAlgorithm,
     /// What it is doing.
     pub congestion_mode: CongestionMode,
+    /// Octets a second that may leave; `None` while the connection is idle or not paced.
+    pub pacing_rate: Option<u64>,
+    /// Octets a second that the path delivered of late (draft-ietf-ccwg-bbr §4.1); `None` while the
+    /// connection is idle.
+    pub delivery_rate: Option<u64>,
     pub recovery_phase: RecoveryPhase,
     /// DupAcks of RFC 6675 §2, RFC 5681 §3.2.
     pub duplicate_acks: u32,

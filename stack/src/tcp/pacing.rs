@@ -44,6 +44,11 @@ impl Pacing {
         }
     }
 
+    /// Octets a second; `None` if nothing is held back.
+    pub(crate) fn rate(&self) -> Option<u64> {
+        (self.rate != 0).then_some(self.rate)
+    }
+
     /// What may leave now, in whole segments of `smss`.
     pub(crate) fn pace(&mut self, smss: u32, now: Instant) -> Pace {
         if self.rate == 0 {

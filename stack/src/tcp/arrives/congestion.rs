@@ -39,13 +39,15 @@ pub(crate) fn on_outcome(
 
 /// What was delivered is measured, whatever else it means.
 fn deliver(connection: &mut Connection, sample: &AckSample, outcome: &AckOutcome, acked: &Acked) {
-    let rate = connection.flow().delivery.on_ack(
+    let flow = connection.flow();
+    let rate = flow.delivery.on_ack(
         outcome.delivered_octets,
         outcome.lost_octets,
         outcome.newest,
         sample.min_rtt,
         sample.now,
     );
+    flow.delivery_rate = rate.octets_per_second().or(flow.delivery_rate);
     if outcome.delivered_octets > 0 || outcome.lost_octets > 0 {
         connection.congestion.on_delivery(&rate, acked);
     }

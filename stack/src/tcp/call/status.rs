@@ -74,6 +74,8 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         },
         congestion_algorithm: connection.congestion.algorithm(),
         congestion_mode: connection.congestion.mode(),
+        pacing_rate: connection.flow.as_ref().and_then(|it| it.pacing.rate()),
+        delivery_rate: connection.flow.as_ref().and_then(|it| it.delivery_rate),
         recovery_phase: recovery.phase,
         duplicate_acks: recovery.duplicate_acks,
         srtt: connection.rtt.srtt(),
