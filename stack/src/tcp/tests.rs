@@ -1,6 +1,7 @@
 //! Two ends in virtual time, joined by a wire that may misbehave.
 
 mod buffers;
+mod congestion;
 mod cookies;
 mod fast_open;
 mod hostile;

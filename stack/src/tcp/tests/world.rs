@@ -18,7 +18,7 @@ use crate::observe::State;
 use crate::tcp::{PathTo, Tcp};
 use crate::wire::checksum::Sum;
 use crate::wire::packet::{Cast, Datagram, HeaderOctets, Outgoing, ReceivedChecksum};
-use crate::wire::protocol::{Protocol, TrafficClass};
+use crate::wire::protocol::{Ecn, Protocol, TrafficClass};
 use crate::wire::tcp::{TcpFlags, TcpHeader};
 
 pub(super) const PORT: u16 = 7_000;
@@ -31,6 +31,53 @@ pub(super) struct Impairments {
     pub(super) corruption: u32,
     /// A segment is delayed by up to so many microseconds more.
     pub(super) jitter_us: u32,
+}
+
+/// A slow link with a queue, on the way from A to B.
+#[derive(Debug)]
+pub(super) struct Bottleneck {
+    octets_per_second: u64,
+    queue_octets: u64,
+    /// What comes while more than so many octets wait is marked, if it is ECN-capable.
+    pub(super) marks_above: Option<u64>,
+    free_at: Instant,
+    pub(super) dropped: u64,
+    pub(super) marked: u64,
+    /// The most that ever waited.
+    pub(super) most_octets: u64,
+}
+
+impl Bottleneck {
+    pub(super) fn new(octets_per_second: u64, queue_octets: u64) -> Self {
+        Self {
+            octets_per_second,
+            queue_octets,
+            marks_above: None,
+            free_at: Instant::ZERO,
+            dropped: 0,
+            marked: 0,
+            most_octets: 0,
+        }
+    }
+
+    /// When a packet leaves the queue, and with which codepoint; `None` if it does not fit.
+    fn pass(&mut self, octets: u64, ecn: Ecn, now: Instant) -> Option<(Instant, Ecn)> {
+        let waits = now.until(self.free_at).as_nanos() as u64;
+        let queued = waits / 1_000 * self.octets_per_second / 1_000_000;
+        if queued + octets > self.queue_octets {
+            self.dropped += 1;
+            return None;
+        }
+        self.most_octets = self.most_octets.max(queued + octets);
+        let takes = Duration::from_nanos(1_000_000_000 * octets / self.octets_per_second);
+        self.free_at = self.free_at.max(now) + takes;
+        let is_marked = self.marks_above.is_some_and(|above| queued > above);
+        if is_marked && ecn != Ecn::NotCapable {
+            self.marked += 1;
+            return Some((self.free_at, Ecn::CongestionExperienced));
+        }
+        Some((self.free_at, ecn))
+    }
 }
 
 #[derive(Debug)]
@@ -57,6 +104,9 @@ pub(super) struct World {
     busy_until: [Instant; 2],
     /// Whether superpackets stay whole.
     pub(super) whole: bool,
+    pub(super) bottleneck: Option<Bottleneck>,
+    /// The codepoints of what is in `trace`.
+    pub(super) codepoints: Vec<Ecn>,
     /// In flight: (arrival, number) to (to which end, datagram).
     wire: BTreeMap<(Instant, u64), (usize, Datagram)>,
     sent: u64,
@@ -94,6 +144,8 @@ impl World {
             carries_octets: usize::MAX,
             busy_until: [Instant::ZERO; 2],
             whole: false,
+            bottleneck: None,
+            codepoints: Vec::new(),
             wire: BTreeMap::new(),
             sent: 0,
             trace: Vec::new(),
@@ -205,6 +257,7 @@ impl World {
         let header = TcpHeader::parse(outgoing.header.as_slice()).unwrap().header;
         self.trace
             .push((self.now, from, header.clone(), outgoing.text.octets()));
+        self.codepoints.push(outgoing.traffic_class.ecn());
         let most = match outgoing.segment_octets {
             Some(octets) if !self.whole => usize::from(octets),
             _ => outgoing.text.octets().max(1),
@@ -215,6 +268,9 @@ impl World {
             let last = at + text.octets() >= outgoing.text.octets();
             let mut header = header.clone();
             header.seq += at as u32;
+            if at > 0 {
+                header.flags = header.flags.without(TcpFlags::CWR);
+            }
             if !last {
                 header.flags = header.flags.without(TcpFlags::FIN).without(TcpFlags::PSH);
             }
@@ -258,13 +314,24 @@ impl World {
         let takes = (bits * 1_000_000_000).checked_div(self.bits_per_second);
         let departs = departs + Duration::from_nanos(takes.unwrap_or(0));
         self.busy_until[from] = departs;
+        let (mut departs, mut ecn) = (departs, outgoing.traffic_class.ecn());
+        if from == A
+            && let Some(bottleneck) = &mut self.bottleneck
+        {
+            let octets = payload.len() as u64 + 20;
+            match bottleneck.pass(octets, ecn, self.now) {
+                Some(passed) => (departs, ecn) = passed,
+                None => return,
+            }
+        }
         let copies = 1 + u32::from(self.dice.below(1_000) < rates.duplication);
         for _ in 0..copies {
-            let datagram = datagram(
+            let mut datagram = datagram(
                 outgoing.source,
                 outgoing.destination,
                 payload.clone().into(),
             );
+            datagram.traffic_class = TrafficClass::new(outgoing.traffic_class.dscp(), ecn);
             let jitter = Duration::from_micros(u64::from(self.dice.below(rates.jitter_us.max(1))));
             self.sent += 1;
             self.wire.insert(
