@@ -39,7 +39,10 @@ pub(crate) fn on_outcome(
 
 /// What was delivered is measured, whatever else it means.
 fn deliver(connection: &mut Connection, sample: &AckSample, outcome: &AckOutcome, acked: &Acked) {
-    let flow = connection.flow();
+    // Without a flow nothing was on its way.
+    let Some(flow) = &mut connection.flow else {
+        return;
+    };
     let rate = flow.delivery.on_ack(
         outcome.delivered_octets,
         outcome.lost_octets,
