@@ -18,9 +18,13 @@ fn end_of(segment: &Segment) -> u32 {
     segment.seq.wrapping_add(segment.len())
 }
 
-/// A connection with more text than fits, whose first flight is under way.
+/// A connection with more text than fits, whose first flight is under way. Its congestion control is
+/// that of RFC 5681.
 fn bulk(peer: Peer) -> (Scene, Flow, Vec<Segment>) {
-    let mut scene = Scene::new(BOTH[0]);
+    let mut scene = Scene::with(BOTH[0], |config| {
+        config.congestion_algorithm = 0;
+        config.slow_start_segments_max = 2;
+    });
     let mut flow = scene.dial(peer);
     scene.host.send(flow.connection, &pattern(0, 2_000_000));
     let before = flow.rcv;
