@@ -76,6 +76,8 @@ pub struct Status {
     /// DupAcks of RFC 6675 §2, RFC 5681 §3.2.
     pub duplicate_acks: u32,
     pub srtt: Option<Duration>,
+    /// The least round trip of late.
+    pub min_rtt: Option<Duration>,
     pub rttvar: Option<Duration>,
     /// RTO, backed off.
     pub rto: Duration,
@@ -119,6 +121,28 @@ pub struct Status {
     pub received_octets: u64,
     /// Segments sent again, in all.
     pub retransmissions: u64,
+    /// Text that was sent, in all, each octet as often as it was.
+    pub sent_octets: u64,
+    /// Text that was sent again, in all.
+    pub resent_octets: u64,
+    /// Segments of any kind that left and arrived.
+    pub segments_out: u32,
+    pub segments_in: u32,
+    /// Segments with text that left and arrived.
+    pub text_segments_out: u64,
+    pub text_segments_in: u64,
+    /// How long text waited to be sent or acknowledged, up to the last look.
+    pub busy_time: Duration,
+    /// For how much of that the peer's window was what held it back.
+    pub rwnd_limited_time: Duration,
+    /// For how much of that our send buffer was.
+    pub sndbuf_limited_time: Duration,
+    /// When text last arrived in order.
+    pub last_text_at: Option<Instant>,
+    /// R2 as a time: what the user chose, or what the peer's user timeout brought about (RFC 5482).
+    pub user_timeout: Option<Duration>,
+    /// Whether the path is being searched for larger segments, or was (RFC 4821).
+    pub path_search: bool,
     /// When text, SYN or FIN was last sent.
     pub last_sent_at: Option<Instant>,
     /// When the peer was last heard of.

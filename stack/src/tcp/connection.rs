@@ -23,6 +23,7 @@ use super::settings::Settings;
 use super::state::OurFin;
 use super::timers::{Timer, Timers};
 use super::timestamps::TimestampState;
+use super::totals::Totals;
 use crate::base::{Instant, SeqNumber};
 use crate::call::{ConnectionId, ListenerId};
 use crate::config::Config;
@@ -200,6 +201,11 @@ pub(crate) struct Connection {
     pub(crate) path_probe: Option<Box<PathProbe>>,
     /// What the size of the receive buffer follows, once text has arrived.
     pub(crate) receive_tuning: Option<Box<ReceiveTuning>>,
+    /// Segments that left and arrived (SegsOut, SegsIn of RFC 4898).
+    pub(crate) segments_out: u32,
+    pub(crate) segments_in: u32,
+    /// What else is counted, once text was sent or has arrived.
+    pub(crate) totals: Option<Box<Totals>>,
     /// Whether it stands in the queue of those that hear when memory is there again.
     pub(crate) is_starved: bool,
     /// Whether it stands in the queue of those whose text out of order may be shed.
@@ -293,6 +299,9 @@ impl Connection {
             pressure: Pressure::None,
             path_probe: None,
             receive_tuning: None,
+            segments_out: 0,
+            segments_in: 0,
+            totals: None,
             is_starved: false,
             is_sheddable: false,
             counted_octets: 0,

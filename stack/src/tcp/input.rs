@@ -63,6 +63,7 @@ impl Tcp {
         };
         connection.pressure = pressure;
         connection.follow_path_mtu(path.path_mtu_octets, cx);
+        connection.count_in(segment);
         let step = match connection.state {
             State::SynSent => syn_sent::segment_arrives(connection, segment, cx),
             _ => synchronized::segment_arrives(connection, segment, cx),

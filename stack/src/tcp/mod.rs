@@ -47,6 +47,7 @@ mod time_wait_record;
 mod timeout;
 mod timers;
 mod timestamps;
+mod totals;
 mod user_timeout;
 
 #[cfg(test)]

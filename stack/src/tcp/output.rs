@@ -185,7 +185,8 @@ fn send_again(
         return None;
     }
     let seq = resend.seq;
-    connection.path_probe_resent(seq);
+    connection.path_probe_resent(seq, end);
+    connection.count_resent(octets);
     let nxt = connection.snd.window.nxt;
     let stamp = stamp(connection, octets, cx);
     connection
@@ -223,6 +224,8 @@ fn probe_window(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Out
     }
     if is_new {
         note_sent(connection, una, nxt + octets, cx);
+    } else {
+        connection.count_resent(octets);
     }
     connection.snd.in_flight.on_retransmitted(cx.now);
     let form = Form::new(una, with_fin.flags(), SendReason::WindowProbe);
@@ -368,6 +371,7 @@ fn emit_text(
 
 /// Nothing more to send for now: which timer wakes us?
 fn rest(connection: &mut Connection, cx: &Context<'_>) {
+    connection.note_limit(cx.now);
     if connection.rcv.acknowledge.urgency() == Urgency::Delayed {
         let delay = millis(cx.config.delayed_ack_ms);
         connection

@@ -133,17 +133,20 @@ impl PathProbe {
         self.probe.is_some_and(|it| it.seq == seq)
     }
 
-    /// What stands at `seq` is sent again: if it is the probe, that is lost.
-    pub(crate) fn on_resent(&mut self, seq: SeqNumber) {
+    /// What stands from `seq` to `end` is sent again. If that begins within the probe, the probe is
+    /// lost; if the probe is among it, nothing can be learned from it any more.
+    pub(crate) fn on_resent(&mut self, seq: SeqNumber, end: SeqNumber) {
         let Some(probe) = self.probe else {
             return;
         };
-        let is_of_probe =
-            probe.seq == seq || (probe.seq.is_before(seq) && seq.is_before(probe.end));
-        if !is_of_probe {
+        let overlaps = seq.is_before(probe.end) && probe.seq.is_before(end);
+        if !overlaps {
             return;
         }
         self.probe = None;
+        if seq.is_before(probe.seq) {
+            return;
+        }
         self.losses += 1;
         if self.losses >= LOSSES_MAX {
             self.losses = 0;
@@ -261,10 +264,10 @@ impl Connection {
         probe.is_some_and(|it| core::mem::take(&mut it.excuses))
     }
 
-    /// What stands at `seq` is sent again.
-    pub(crate) fn path_probe_resent(&mut self, seq: SeqNumber) {
+    /// What stands from `seq` to `end` is sent again.
+    pub(crate) fn path_probe_resent(&mut self, seq: SeqNumber, end: SeqNumber) {
         if let Some(probe) = &mut self.path_probe {
-            probe.on_resent(seq);
+            probe.on_resent(seq, end);
         }
     }
 

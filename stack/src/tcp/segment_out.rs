@@ -74,6 +74,7 @@ pub(crate) fn emit(connection: &mut Connection, form: Form, cx: &mut Context<'_>
         header.ack = rcv.nxt;
         rcv.acknowledge.on_sent(rcv.nxt);
     }
+    connection.count_out(form.text.octets(), form.segment_octets);
     let marks = match is_syn {
         true => Marks::NONE,
         false => connection.ecn.marks(cargo(&form)),

@@ -18,7 +18,7 @@ use crate::tcp::half_open::HalfOpen;
 use crate::tcp::receive::ReceiveHalf;
 use crate::tcp::receive::acknowledge::Urgency;
 use crate::tcp::recovery::{LossRecovery, Sack};
-use crate::tcp::settings::Settings;
+use crate::tcp::settings::{Patience, Settings};
 use crate::tcp::state::OurFin;
 use crate::tcp::timers::Timer;
 
@@ -29,6 +29,7 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
     let cwnd_octets = connection.congestion.cwnd_octets();
     let ssthresh_octets = connection.congestion.ssthresh_octets();
     let recovery = connection.recovery.standing();
+    let totals = connection.told_totals();
     Box::new(Status {
         state: connection.state,
         local: connection.tuple.local,
@@ -79,6 +80,7 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         recovery_phase: recovery.phase,
         duplicate_acks: recovery.duplicate_acks,
         srtt: connection.rtt.srtt(),
+        min_rtt: connection.rtt.min_rtt(),
         rttvar: connection.rtt.rttvar(),
         rto: connection.rtt.rto(),
         backoffs: connection.rtt.backoffs(),
@@ -108,6 +110,23 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         acked_octets: acked_octets(connection, recovery.una_position),
         received_octets: received_octets(rcv),
         retransmissions: connection.retransmissions,
+        sent_octets: acked_octets(connection, recovery.una_position)
+            + u64::from(window.in_flight())
+            + totals.resent_octets,
+        resent_octets: totals.resent_octets,
+        segments_out: connection.segments_out,
+        segments_in: connection.segments_in,
+        text_segments_out: totals.text_segments_out,
+        text_segments_in: totals.text_segments_in,
+        busy_time: totals.busy,
+        rwnd_limited_time: totals.peer_window,
+        sndbuf_limited_time: totals.send_buffer,
+        last_text_at: rcv.last_text_at,
+        user_timeout: match connection.settings.patience {
+            Patience::Time(timeout) => Some(timeout),
+            Patience::Retransmissions | Patience::Unlimited => None,
+        },
+        path_search: connection.path_probe.is_some(),
         last_sent_at: connection.snd.in_flight.last_sent_at(),
         last_heard_at: connection.last_heard_at,
 

@@ -16,7 +16,7 @@ fn search(probe: &mut PathProbe, most: u16, carries: u16, now: Instant) -> std::
             assert_eq!(probe.on_acked(end - 1), None);
             assert_eq!(probe.on_acked(end), Some(size));
         } else {
-            probe.on_resent(seq + 700);
+            probe.on_resent(seq + 700, end);
         }
     }
     tried
@@ -49,10 +49,10 @@ fn rfc8899_5_1_2_one_loss_does_not_condemn_a_size_and_three_do() {
         assert_eq!(probe.next_size(1_500, Instant::ZERO), Some(1_500));
         probe.on_sent(SeqNumber::new(5), SeqNumber::new(1_505), 1_500);
         // Something else is sent again: no news about the probe.
-        probe.on_resent(SeqNumber::new(4));
-        probe.on_resent(SeqNumber::new(1_505));
+        probe.on_resent(SeqNumber::new(4), SeqNumber::new(5));
+        probe.on_resent(SeqNumber::new(1_505), SeqNumber::new(1_600));
         assert!(probe.is_at(SeqNumber::new(5)));
-        probe.on_resent(SeqNumber::new(5));
+        probe.on_resent(SeqNumber::new(5), SeqNumber::new(1_505));
         assert!(!probe.is_at(SeqNumber::new(5)));
     }
     assert_eq!(probe.next_size(1_500, Instant::ZERO), Some(1_250));
@@ -75,4 +75,17 @@ fn what_icmp_says_bounds_the_search() {
     assert_eq!(probe.next_size(1_500, Instant::ZERO), Some(1_300));
     probe.bound(1_000);
     assert_eq!(probe.low(), 1_000);
+}
+
+#[test]
+fn what_is_sent_again_together_with_a_probe_teaches_nothing() {
+    let mut probe = PathProbe::new(1_000, 1_500, true);
+    let seq = SeqNumber::new;
+    for _ in 0..10 {
+        assert_eq!(probe.next_size(1_500, Instant::ZERO), Some(1_500));
+        probe.on_sent(seq(5_000), seq(6_448), 1_500);
+        probe.on_resent(seq(2_000), seq(9_000));
+        assert_eq!(probe.on_acked(seq(9_000)), None);
+        assert_eq!(probe.low(), 1_000);
+    }
 }

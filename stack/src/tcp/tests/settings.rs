@@ -232,3 +232,49 @@ fn settings_are_shared_until_somebody_changes_them() {
     assert_eq!(world.status(B, b).receive_buffer_octets, 100_000);
     assert_eq!(world.status(B, other).receive_buffer_octets, 524_288);
 }
+
+#[test]
+fn status_counts_what_was_sent_and_what_held_it_back() {
+    let mut world = World::new(1);
+    let (a, b) = world.connect_with(ConnectionOptions {
+        receive_buffer_octets: Some(20_000),
+        ..ConnectionOptions::default()
+    });
+    world.impairments.loss = 20;
+    let text = pattern(200_000);
+    let (mut sent, mut got) = (0, Vec::new());
+    while got.len() < text.len() {
+        sent += world.send(A, a, &text[sent..]);
+        if !world.step() {
+            world.run_for(MS(5));
+        }
+        // A reader that is slower than the wire.
+        if world.now.as_millis() % 20 < 5 {
+            got.extend(world.receive(B, b, 10_000).0);
+        }
+    }
+    world.impairments.loss = 0;
+    world.run_for(Duration::from_secs(5));
+    let (ours, theirs) = (world.status(A, a), world.status(B, b));
+    let segments = |text: usize| text.div_ceil(1_448).max(1);
+    let mut out = 0;
+    let mut octets = 0;
+    for (_, end, _, text) in &world.trace {
+        if *end == A {
+            out += segments(*text);
+            octets += text;
+        }
+    }
+    assert_eq!(ours.segments_out as usize, out);
+    assert_eq!(ours.sent_octets, octets as u64);
+    assert_eq!(ours.sent_octets - ours.resent_octets, 200_000);
+    assert!(ours.resent_octets > 0 && ours.retransmissions > 0);
+    assert!(theirs.text_segments_in <= ours.text_segments_out);
+    assert!(theirs.text_segments_in * 1_448 >= 200_000);
+    assert!(ours.rwnd_limited_time > MS(50), "{ours:?}");
+    assert!(ours.rwnd_limited_time <= ours.busy_time);
+    assert!(ours.min_rtt.unwrap() >= 2 * world.delay);
+    assert!(theirs.last_text_at.unwrap() < world.now);
+    // The application never waited for room while all was sent: its text fitted the send buffer.
+    assert_eq!(ours.sndbuf_limited_time, Duration::ZERO);
+}
