@@ -108,6 +108,8 @@ impl StackConn {
 
     fn set_options(&self, options: ConnectionOptions) -> Result<(), Failure> {
         self.stream.check_held()?;
+        self.stream
+            .bound(options.receive_buffer_octets, options.send_buffer_octets);
         let call = self
             .set_options_call(options)
             .ok_or(Failure::NotConnected)?;
@@ -546,7 +548,51 @@ impl TCPConn {
         }
     }
 
-    /// The most received octets that wait in the stack for the application.
+    /// Whether segments that are not full wait for more octets: `true` gathers what is written until
+    /// `false` lets it go, or 200 ms have passed with nothing in flight. What is written last before
+    /// `close` waits for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    pub fn set_cork(&self, cork: bool) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            cork: Some(cork),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| host.set_cork(cork))
+    }
+
+    /// Whether what arrives is acknowledged at once (`true`) or acknowledgments may wait for more
+    /// (RFC 9293 §3.8.6.3). The host forgets it by and by.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    pub fn set_quick_ack(&self, quick_ack: bool) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            quick_ack: Some(quick_ack),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| host.set_quick_ack(quick_ack))
+    }
+
+    /// The connection fails when octets were unacknowledged for so long (RFC 9293 §3.8.3, RFC 5482);
+    /// zero is as long as the host takes, or for ever in the stack.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    pub fn set_user_timeout(&self, timeout: Duration) -> Result<(), OpError> {
+        let options = ConnectionOptions {
+            user_timeout: Some(Some(timeout).filter(|it| !it.is_zero())),
+            ..ConnectionOptions::default()
+        };
+        self.set_options(options, |host| host.set_user_timeout(timeout))
+    }
+
+    /// The most received octets that wait in the stack for the application: a fixed size, which does
+    /// not follow any more what the application takes.
     ///
     /// # Errors
     ///
@@ -560,7 +606,8 @@ impl TCPConn {
         self.set_options(options, |host| host.set_read_buffer(octets))
     }
 
-    /// The most octets that wait in the stack to be sent or acknowledged.
+    /// The most octets that wait in the stack to be sent or acknowledged: a fixed size, which does not
+    /// follow the congestion window any more.
     ///
     /// # Errors
     ///

@@ -100,9 +100,18 @@ pub(super) struct State {
     pub(super) write_direction: Direction,
     pub(super) receive: ReceiveSide,
     pub(super) send: SendSide,
+    /// How much either side holds.
+    pub(super) limits: StreamLimits,
     /// On the list of channels that have something for the packet thread.
     pub(super) attended: bool,
     linger: Option<Linger>,
+}
+
+impl State {
+    /// Octets that may be written now.
+    pub(super) const fn send_room(&self) -> usize {
+        self.limits.send_octets.saturating_sub(self.send.octets)
+    }
 }
 
 /// What close does with text that was not acknowledged yet.
@@ -120,7 +129,8 @@ pub(crate) struct Stream {
     pub(super) state: Mutex<State>,
     pub(super) reader: Condvar,
     pub(super) writer: Condvar,
-    pub(super) limits: StreamLimits,
+    /// The most that either bound may be.
+    limits: StreamLimits,
     attention: Arc<dyn Attention>,
 }
 
@@ -157,6 +167,7 @@ impl Stream {
                 write_direction: Direction::Open,
                 receive: ReceiveSide::default(),
                 send: SendSide::default(),
+                limits,
                 attended: false,
                 linger: None,
             }),
@@ -231,6 +242,25 @@ impl Stream {
             state.send.waiters.wake(&self.writer, &mut woken);
         }
         Ok(())
+    }
+
+    /// The user chose buffers for the connection: this hand-over holds no more than they do, so that
+    /// small ones are small from end to end.
+    pub(crate) fn bound(&self, receive_octets: Option<usize>, send_octets: Option<usize>) {
+        let mut woken = Woken::default();
+        let mut state = self.state.lock();
+        if let Some(octets) = send_octets {
+            state.limits.send_octets = octets.clamp(1, self.limits.send_octets);
+            state.send.waiters.wake(&self.writer, &mut woken);
+        }
+        if let Some(octets) = receive_octets {
+            state.limits.receive_octets = octets.clamp(1, self.limits.receive_octets);
+            let room = state.limits.receive_octets / 2;
+            if state.receive.starved && state.receive.charged_octets <= room {
+                state.receive.starved = false;
+                self.unlock_and_call(state);
+            }
+        }
     }
 
     /// What `close` does with unsent text.

@@ -191,7 +191,7 @@ impl Stream {
                 self.end_write(state);
                 return Poll::Ready(Ok(()));
             }
-            let room = self.room(&state);
+            let room = state.send_room();
             if room == 0 {
                 state.send.waiters.sit(seat, cx, &mut woken);
                 self.unlock_and_call(state);
@@ -238,7 +238,7 @@ impl Stream {
             state.send.waiters.sit(seat, cx, &mut woken);
             return Poll::Pending;
         }
-        let room = self.room(&state).min(SLICE_OCTETS_MAX);
+        let room = state.send_room().min(SLICE_OCTETS_MAX);
         if room == 0 {
             state.send.waiters.sit(seat, cx, &mut woken);
             self.unlock_and_call(state);

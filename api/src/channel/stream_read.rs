@@ -107,7 +107,8 @@ impl Stream {
             state.receive.waiters.wake(&self.reader, &mut woken);
         }
         // Half the room at once, not octet by octet (as RFC 9293 §3.8.6.2.2 has it for windows).
-        if state.receive.starved && state.receive.charged_octets <= self.limits.receive_octets / 2 {
+        if state.receive.starved && state.receive.charged_octets <= state.limits.receive_octets / 2
+        {
             state.receive.starved = false;
             self.unlock_and_call(state);
         } else {

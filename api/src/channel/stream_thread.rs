@@ -86,7 +86,7 @@ impl Stream {
         if state.handle != Handle::Held {
             return 0;
         }
-        let room = self
+        let room = state
             .limits
             .receive_octets
             .saturating_sub(state.receive.charged_octets);
@@ -139,8 +139,8 @@ impl Stream {
         let was = state.send.octets;
         state.send.octets = was.saturating_sub(taken_octets);
         // Wake writers when there is room worth waking for.
-        let quarter = self.limits.send_octets / 4;
-        let room = self.limits.send_octets.saturating_sub(state.send.octets);
+        let quarter = state.limits.send_octets / 4;
+        let room = state.limits.send_octets.saturating_sub(state.send.octets);
         if room >= quarter || state.send.octets == 0 {
             state.send.waiters.wake(&self.writer, &mut woken);
         }

@@ -94,13 +94,13 @@ impl Stream {
         let Some(mut state) = self.begin_write(octets.len())? else {
             return Ok(0);
         };
-        if self.room(&state) == 0 {
+        if state.send_room() == 0 {
             state = match self.wait_room(state) {
                 Ok(state) => state,
                 Err((_, failure)) => return Err(failure),
             };
         }
-        let room = self.room(&state);
+        let room = state.send_room();
         let piece = octets.get(..room).unwrap_or(octets);
         append_small(&mut state.send, piece);
         self.end_write(state);
@@ -142,7 +142,7 @@ impl Stream {
         let Some(mut state) = self.begin_write(octets)? else {
             return Ok(0);
         };
-        if self.room(&state) == 0 {
+        if state.send_room() == 0 {
             state = match self.wait_room(state) {
                 Ok(state) => state,
                 Err((_, failure)) => return Err(failure),
@@ -150,7 +150,7 @@ impl Stream {
         }
         let mut written = 0;
         for slice in slices {
-            let room = self.room(&state);
+            let room = state.send_room();
             let piece = slice.get(..room).unwrap_or(slice);
             append_small(&mut state.send, piece);
             written += piece.len();
@@ -186,10 +186,6 @@ impl Stream {
         self.unlock_and_call(state);
     }
 
-    pub(super) fn room(&self, state: &State) -> usize {
-        self.limits.send_octets.saturating_sub(state.send.octets)
-    }
-
     /// Queues a slice, waiting for room; without the writer's turn from an error on.
     fn put_slice<'a>(
         &'a self,
@@ -203,7 +199,7 @@ impl Stream {
             return Err((taken, failure));
         }
         loop {
-            let room = self.room(&state);
+            let room = state.send_room();
             if room > 0 {
                 let piece = slice.split_to(slice.len().min(room).min(SLICE_OCTETS_MAX));
                 taken += piece.len();
@@ -212,7 +208,7 @@ impl Stream {
             if slice.is_empty() {
                 return Ok(state);
             }
-            if self.room(&state) == 0 {
+            if state.send_room() == 0 {
                 state = match self.wait_room(state) {
                     Ok(state) => state,
                     Err((_, failure)) => return Err((taken, failure)),
@@ -229,7 +225,7 @@ impl Stream {
     ) -> Result<MutexGuard<'a, State>, (usize, Failure)> {
         let mut left = piece;
         loop {
-            let room = self.room(&state);
+            let room = state.send_room();
             let (fits, rest) = left.split_at(left.len().min(room));
             append_small(&mut state.send, fits);
             left = rest;
@@ -255,7 +251,7 @@ impl Stream {
                 self.end_write(state);
                 return Err((0, failure));
             }
-            if self.room(&state) > 0 {
+            if state.send_room() > 0 {
                 return Ok(state);
             }
             let deadline = state.send.deadline;

@@ -248,6 +248,8 @@ impl StackOpening {
     fn ask(&mut self) -> Arc<Stream> {
         let shared = &self.shared;
         let stream = Arc::new(Stream::opening(shared.stream_limits, shared.attention()));
+        let options = &self.open.options;
+        stream.bound(options.receive_buffer_octets, options.send_buffer_octets);
         self.request = Some(Request::Dial {
             open: self.open.clone(),
             text: self.text.clone(),

@@ -324,6 +324,24 @@ same_calls! {
     /// As for [`set_nodelay`](Self::set_nodelay).
     #[doc(alias = "SetLinger")]
     set_linger(linger: Option<Duration>) -> Result<(), OpError>;
+    /// See [`TCPConn::set_cork`](crate::TCPConn::set_cork).
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    set_cork(cork: bool) -> Result<(), OpError>;
+    /// See [`TCPConn::set_quick_ack`](crate::TCPConn::set_quick_ack).
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    set_quick_ack(quick_ack: bool) -> Result<(), OpError>;
+    /// See [`TCPConn::set_user_timeout`](crate::TCPConn::set_user_timeout).
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_nodelay`](Self::set_nodelay).
+    set_user_timeout(timeout: Duration) -> Result<(), OpError>;
     /// See [`TCPConn::set_read_buffer`](crate::TCPConn::set_read_buffer).
     ///
     /// # Errors

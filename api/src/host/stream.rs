@@ -141,6 +141,35 @@ impl HostStream {
         self.set_connection_option(|fd| sockopt::set_tcp_nodelay(fd, nodelay))
     }
 
+    /// True holds segments back that are not full, for 200 ms at most.
+    ///
+    /// # Errors
+    ///
+    /// It was closed before.
+    pub fn set_cork(&self, cork: bool) -> Result<(), OpError> {
+        self.set_connection_option(|fd| sockopt::set_tcp_cork(fd, cork))
+    }
+
+    /// True lets acknowledgments wait for nothing, until the kernel thinks better of it.
+    ///
+    /// # Errors
+    ///
+    /// It was closed before.
+    pub fn set_quick_ack(&self, quick_ack: bool) -> Result<(), OpError> {
+        self.set_connection_option(|fd| sockopt::set_tcp_quickack(fd, quick_ack))
+    }
+
+    /// The connection fails when octets were unacknowledged for so long; zero is the kernel's choice.
+    ///
+    /// # Errors
+    ///
+    /// It was closed before.
+    pub fn set_user_timeout(&self, timeout: Duration) -> Result<(), OpError> {
+        let millis = timeout.as_nanos().div_ceil(1_000_000);
+        let millis = u32::try_from(millis).unwrap_or(u32::MAX);
+        self.set_connection_option(|fd| sockopt::set_tcp_user_timeout(fd, millis))
+    }
+
     /// What `close` does with octets that were not sent: `None` sends them in the background, zero
     /// throws them away and resets the peer.
     ///
