@@ -131,7 +131,7 @@ settings! {
     "tcp_window_scaling" => fixed(&["1"], "window scaling is always offered");
     "icmp_echo_ignore_all" => fixed(&["0"], "echo requests are answered");
     "ip_no_pmtu_disc" => fixed(&["0"], "the path MTU is always discovered");
-    "tcp_mtu_probing" => fixed(&["0"], "the path MTU is not probed");
+    "tcp_mtu_probing" => entry!(mtu_probing, Same);
     "tcp_syncookies" => entry!(syn_cookies_mode, Same);
     "core.default_qdisc" => Rule::NoMeaning;
     "core.optmem_max" => Rule::NoMeaning;

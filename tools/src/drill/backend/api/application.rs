@@ -18,7 +18,7 @@ use sidestep::{
 
 use crate::drill::backend::numbers::{
     F_GETFL, F_SETFL, IPPROTO_TCP, MSG_DONTWAIT, O_NONBLOCK, O_RDWR, SO_KEEPALIVE, SO_LINGER,
-    SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY,
+    SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOL_SOCKET, TCP_CORK, TCP_NODELAY, TCP_QUICKACK,
 };
 use crate::drill::backend::{
     Blocking, Fd, OptionValue, Outcome, SocketFamily, SocketKind, Syscall,
@@ -380,6 +380,10 @@ fn set_option(conn: &TCPConn, level: i32, name: i32, value: &OptionValue) -> Res
         }
         (SOL_SOCKET, SO_REUSEADDR, _) => Ok(()),
         (IPPROTO_TCP, TCP_NODELAY, OptionValue::Number(number)) => conn.set_nodelay(*number != 0),
+        (IPPROTO_TCP, TCP_CORK, OptionValue::Number(number)) => conn.set_cork(*number != 0),
+        (IPPROTO_TCP, TCP_QUICKACK, OptionValue::Number(number)) => {
+            conn.set_quick_ack(*number != 0)
+        }
         _ => return Err(Errno::ENOPROTOOPT),
     };
     done.map_err(|error| errno_of(&error))

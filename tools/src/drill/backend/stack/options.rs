@@ -146,6 +146,19 @@ fn set_number(socket: &mut Socket, level: i32, name: i32, number: i32) -> Change
             options.user_timeout = time;
             change.user_timeout = time;
         }
+        (IPPROTO_TCP, TCP_CORK) => {
+            options.cork = Some(number != 0);
+            change.cork = Some(number != 0);
+        }
+        (IPPROTO_TCP, TCP_QUICKACK) => {
+            options.quick_ack = Some(number != 0);
+            change.quick_ack = Some(number != 0);
+        }
+        (IPPROTO_TCP, TCP_MAXSEG) => {
+            let most = u16::try_from(number).map_err(|_| Errno::EINVAL)?;
+            options.mss_octets_max = Some(most);
+            change.mss_octets_max = Some(most);
+        }
         (IPPROTO_IP, IP_TTL) | (IPPROTO_IPV6, IPV6_UNICAST_HOPS) => {
             let limit = u8::try_from(number).ok().filter(|limit| *limit > 0);
             let limit = limit.ok_or(Errno::EINVAL)?;
@@ -172,7 +185,6 @@ fn set_number(socket: &mut Socket, level: i32, name: i32, number: i32) -> Change
             chosen.fast_open = u32::try_from(number).map_err(|_| Errno::EINVAL)?;
         }
         // Off is what they are.
-        (IPPROTO_TCP, TCP_CORK | TCP_QUICKACK) if number == 0 => {}
         // The path MTU is always discovered (RFC 1191): WANT and DO.
         (IPPROTO_IP, IP_MTU_DISCOVER) if matches!(number, 1 | 2) => {}
         _ => return Err(Errno::ENOPROTOOPT),
