@@ -5,8 +5,12 @@
 //! nothing is taken any more. The right edge of a window is never moved back: text within it that
 //! finds no memory is dropped and not acknowledged, so the peer sends it again.
 
+use alloc::collections::VecDeque;
+use core::mem::replace;
+
 use super::connection::Pressure;
 use super::{Record, Tcp};
+use crate::base::{Key, Table};
 use crate::context::Context;
 use crate::observe::SendReason;
 
@@ -35,6 +39,27 @@ impl Tcp {
     pub(super) fn memory_left_octets(&self, cx: &Context<'_>) -> usize {
         let left = Self::short_at_octets(cx).saturating_sub(self.queued_octets as u64);
         usize::try_from(left).unwrap_or(usize::MAX)
+    }
+
+    /// A connection changed: those that memory is short for, and those that hold text out of order,
+    /// stand in a queue each. Names of connections that are gone leave when they outnumber the rest.
+    pub(super) fn settle_memory(&mut self, key: Key) {
+        let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+            return;
+        };
+        let is_starved = connection.pressure != Pressure::None;
+        if is_starved && !replace(&mut connection.is_starved, true) {
+            self.starved.push_back(key);
+            trim(&mut self.starved, &self.records);
+        }
+        let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
+            return;
+        };
+        let holds = connection.rcv.out_of_order.is_some();
+        if holds && !replace(&mut connection.is_sheddable, true) {
+            self.sheddable.push_back(key);
+            trim(&mut self.sheddable, &self.records);
+        }
     }
 
     /// While memory is short, text out of order is forgotten, oldest holder first: the peer has kept
@@ -70,5 +95,15 @@ impl Tcp {
             }
             self.settle(cx, key);
         }
+    }
+}
+
+/// So many names may stand in a queue in vain.
+const NAMES_IN_VAIN: usize = 64;
+
+/// Drops the names of those that are gone, once most are.
+fn trim(queue: &mut VecDeque<Key>, records: &Table<Record>) {
+    if queue.len() > 2 * records.len() + NAMES_IN_VAIN {
+        queue.retain(|key| matches!(records.get(*key), Some(Record::Connection(_))));
     }
 }

@@ -332,22 +332,13 @@ impl Tcp {
             self.settle_waiting(key);
         }
         self.settle_fast_open(cx, key);
+        self.settle_memory(key);
         let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
             return;
         };
         let held = connection.held_octets();
         self.queued_octets = self.queued_octets + held - connection.counted_octets;
         connection.counted_octets = held;
-        if connection.pressure != Pressure::None
-            && !core::mem::replace(&mut connection.is_starved, true)
-        {
-            self.starved.push_back(key);
-        }
-        if connection.rcv.out_of_order.is_some()
-            && !core::mem::replace(&mut connection.is_sheddable, true)
-        {
-            self.sheddable.push_back(key);
-        }
         let in_time_wait = connection.state == State::TimeWait;
         if in_time_wait != connection.counts_as_time_wait {
             connection.counts_as_time_wait = in_time_wait;

@@ -160,3 +160,45 @@ fn text_out_of_order_is_shed_when_memory_is_short_and_comes_again() {
         counters.get(Discard::TcpMemoryFull) + counters.get(Discard::TcpReassemblyFull) < 10_000
     );
 }
+
+#[test]
+fn connections_that_come_and_go_leave_no_names_behind() {
+    let mut world = World::new(1);
+    let listener = world.listen(B);
+    for _ in 0..400 {
+        let a = world.dial(A, ConnectionOptions::default());
+        let mut b = None;
+        while b.is_none() {
+            assert!(world.step());
+            b = world.accept(B, listener);
+        }
+        let b = b.unwrap().connection;
+        let (ours, theirs) = (world.status(A, a), world.status(B, b));
+        let header = TcpHeader {
+            seq: seq(ours.snd_nxt) + 5,
+            ack: seq(theirs.snd_nxt),
+            flags: TcpFlags::ACK,
+            window: 1_000,
+            options: crate::wire::tcp_options::TcpOptions {
+                timestamps: world.ends[B].tcp.timestamps_to_repeat(b),
+                ..Default::default()
+            },
+            ..TcpHeader::default()
+        };
+        world.deliver(B, forged(ours.local, ours.remote, header, b"beyond"));
+        assert!(world.status(B, b).out_of_order_octets > 0);
+        for (end, id) in [(A, a), (B, b)] {
+            let it = &mut world.ends[end];
+            it.tcp
+                .release(
+                    &mut it.around.at(world.now),
+                    id,
+                    crate::call::Release::Abort,
+                )
+                .unwrap();
+        }
+        world.run_for(Duration::from_millis(20));
+        world.trace.clear();
+    }
+    assert!(world.ends[B].tcp.sheddable.len() < 100);
+}
