@@ -57,7 +57,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
-use connection::{Connection, Handle, Pressure};
+use connection::{Connection, Handle};
 use destinations::Destinations;
 use fast_open::FastOpens;
 use half_open::HalfOpen;

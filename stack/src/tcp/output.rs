@@ -371,7 +371,7 @@ fn emit_text(
 
 /// Nothing more to send for now: which timer wakes us?
 fn rest(connection: &mut Connection, cx: &Context<'_>) {
-    connection.note_limit(cx.now);
+    connection.note_limit(cwnd_room(connection), cx.now);
     if connection.rcv.acknowledge.urgency() == Urgency::Delayed {
         let delay = millis(cx.config.delayed_ack_ms);
         connection

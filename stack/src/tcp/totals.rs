@@ -114,10 +114,11 @@ impl Connection {
         self.totals().resent_octets += u64::from(octets);
     }
 
-    /// Nothing more can be sent for now: why?
-    pub(crate) fn note_limit(&mut self, now: Instant) {
+    /// Nothing more can be sent for now: why? The congestion window takes `cwnd_room` octets more.
+    pub(crate) fn note_limit(&mut self, cwnd_room: u32, now: Instant) {
         let unsent = self.snd.unsent_octets();
-        let limit = if unsent > 0 && !self.cwnd_limited && self.snd.window.usable() < self.smss() {
+        let usable = self.snd.window.usable();
+        let limit = if unsent > 0 && usable < self.smss() && usable <= cwnd_room {
             Limit::PeerWindow
         } else if unsent == 0 && self.writer_waits {
             Limit::SendBuffer
