@@ -184,7 +184,6 @@ fn set_number(socket: &mut Socket, level: i32, name: i32, number: i32) -> Change
         (IPPROTO_TCP, TCP_FASTOPEN) => {
             chosen.fast_open = u32::try_from(number).map_err(|_| Errno::EINVAL)?;
         }
-        // Off is what they are.
         // The path MTU is always discovered (RFC 1191): WANT and DO.
         (IPPROTO_IP, IP_MTU_DISCOVER) if matches!(number, 1 | 2) => {}
         _ => return Err(Errno::ENOPROTOOPT),
