@@ -103,6 +103,11 @@ fn what_was_found_once_is_not_found_again() {
             "00000000000000000000000000000000 00590000000000000000000000000000 \
              00950000000076000000000000000000 0000000000006000000068d7d1690000",
         ),
+        (
+            Target::Stack,
+            "00000000000000000000000000000000 cb8300e4350000000000000000000000 \
+             0beb00be00d100008b0000de00000000",
+        ),
     ];
     for (target, text) in found {
         let input = report::from_hex(text).expect("hexadecimal");

@@ -83,6 +83,15 @@ impl Tcp {
                 why = SendReason::Abort;
                 abort::abort(connection, "RFC 9293 §3.6.1, SHLD-3", cx)
             }
+            ControlFlow::Break(Verdict::Reopens)
+                if self.demux.bound_for(&segment.tuple).is_none() =>
+            {
+                // Nobody would take it up: what TIME-WAIT protects stays (RFC 1337), and the peer
+                // hears where it is.
+                connection.acknowledge_now(SendReason::AcknowledgeUnacceptable);
+                cx.discard(Discard::TcpSynInTimeWait);
+                None
+            }
             ControlFlow::Break(Verdict::Reopens) => {
                 let last = connection.snd.window.nxt + REOPEN_GAP_OCTETS;
                 connection.enter_closed("RFC 6191 §2", cx);

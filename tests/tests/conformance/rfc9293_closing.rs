@@ -158,6 +158,26 @@ fn rfc9293_a_close_in_time_wait_takes_nothing_away_whatever_is_unread() {
     }
 }
 
+#[test]
+fn rfc6191_a_syn_that_nobody_takes_up_leaves_time_wait_alone() {
+    for family in BOTH {
+        let mut scene = Scene::new(family);
+        let mut flow = scene.dial(Peer::default());
+        scene.host.shut_down(flow.connection);
+        scene.expect(see("FA"));
+        flow.rcv = flow.rcv.wrapping_add(1);
+        scene.send(&flow.seg().flags("FA"));
+        flow.nxt = flow.nxt.wrapping_add(1);
+        scene.expect(see("A").ack(flow.nxt));
+        // We dialled: there is no listener at this port.
+        scene.send(&flow.at(1_000).flags("S").ack(0));
+        scene.expect(see("A").seq(flow.rcv).ack(flow.nxt).bare());
+        scene.assert_state(&flow, State::TimeWait);
+        scene.send(&fin_again(&flow));
+        scene.expect(see("A").seq(flow.rcv).ack(flow.nxt).bare());
+    }
+}
+
 /// A RST whose ACK bit is left open: RFC 9293 §3.10.5 wants SEQ=SND.NXT and nothing else.
 fn see_reset(flow: &Flow) -> sidestep_tests::expect::Expect {
     sidestep_tests::expect::see_any_reset().seq(flow.rcv).bare()

@@ -164,7 +164,9 @@ pub(super) fn explain(
             Some(Known::TrimmedWindow)
         }
         (What::Answer | What::Delivered, None) => match turn.step {
-            Step::Call(Said::Accept) if turn.state.is_none() => Some(Known::AcceptOfDead),
+            Step::Call(Said::Accept) if turn.state.is_none() || was_reset(so_far) => {
+                Some(Known::AcceptOfDead)
+            }
             Step::Call(Said::Receive(_)) if was_reset(so_far) => Some(Known::ResetFlushes),
             _ => None,
         },

@@ -299,10 +299,18 @@ fn datagram_call(record: &Record, names: &Names, family: Family) -> Option<Call>
             group: group_of(family, record.byte(4)),
         },
         6 => Call::CloseSocket(socket?),
-        7 => Call::OpenRaw {
-            local: local(record, family),
-            protocol: Protocol(record.pick(4, [253, 58, 254, 0])),
-        },
+        7 => {
+            let local = local(record, family);
+            // ICMPv6 over IPv4 is nothing that could be read back.
+            let icmp = match local.address {
+                Some(IpAddr::V6(_)) => 58,
+                _ => 252,
+            };
+            Call::OpenRaw {
+                local,
+                protocol: Protocol(record.pick(4, [253, icmp, 254, 0])),
+            }
+        }
         8 => Call::SendRaw {
             socket: raw?,
             // What an application makes a raw socket send is not ours to answer for, but an ICMPv6
