@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use super::PathTo;
 use super::challenge::ChallengeLimiter;
 use super::connection::{Connection, NewConnection, Opening};
-use super::ecn::{EcnState, Standing, syn_ack_flags};
+use super::ecn::{EcnState, syn_ack_flags};
 use super::negotiate::Agreed;
 use super::settings::Settings;
 use super::timestamps::{TimestampState, ts_value};
@@ -34,8 +34,6 @@ pub(crate) struct HalfOpen {
     pub(crate) iss: SeqNumber,
     /// What the options agree on.
     pub(crate) agreed: Agreed,
-    /// Whether ECN is agreed on.
-    pub(crate) ecn: Standing,
     /// SEG.WND of the SYN.
     pub(crate) syn_wnd: u16,
     /// The MSS that we advertise.
@@ -117,7 +115,7 @@ impl HalfOpen {
             window: self.rcv_wnd(settings) as u16,
             flags: TcpFlags::SYN
                 .with(TcpFlags::ACK)
-                .with(syn_ack_flags(self.ecn)),
+                .with(syn_ack_flags(self.agreed.ecn)),
             options: TcpOptions {
                 mss: Some(self.advertised_mss),
                 window_scale: self.agreed.shifts.map(|it| it.rcv),
@@ -194,7 +192,7 @@ impl HalfOpen {
             .window
             .begin(self.irs, self.iss, self.syn_wnd);
         connection.snd.window.nxt = self.iss + 1;
-        connection.ecn = EcnState::agreed(self.ecn);
+        connection.ecn = EcnState::agreed(self.agreed.ecn);
         connection.attempts.timeouts = self.retransmissions;
         if self.retransmissions == 0 {
             // One SYN-ACK, one answer: a round trip (Karn's rule).

@@ -6,6 +6,7 @@
 
 use core::net::IpAddr;
 
+use super::ecn::Standing;
 use crate::wire::tcp_options::TcpOptions;
 
 /// The largest shift (RFC 7323 §2.3).
@@ -26,18 +27,8 @@ pub(crate) struct Agreed {
     pub(crate) timestamps: Option<u32>,
     /// Whether both ends permit SACK.
     pub(crate) sack: bool,
-    /// Whether both ends mark and understand congestion (RFC 3168 §6.1.1).
-    pub(crate) ecn: Ecn,
-}
-
-/// What became of ECN in the handshake.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Ecn {
-    /// It is not used.
-    #[default]
-    NotAgreed,
-    /// It is.
-    Agreed,
+    /// What a listener answered to an ECN-setup SYN (RFC 3168 §6.1.1).
+    pub(crate) ecn: Standing,
 }
 
 /// The two shifts of RFC 7323 §2.3.
@@ -95,6 +86,6 @@ pub(crate) fn agree(theirs: &TcpOptions, our_shift: u8, peer: IpAddr, mss_least:
         }),
         timestamps: theirs.timestamps.map(|it| it.value),
         sack: theirs.sack_permitted,
-        ecn: Ecn::NotAgreed,
+        ecn: Standing::Off,
     }
 }

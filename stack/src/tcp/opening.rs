@@ -10,7 +10,6 @@ use core::ops::ControlFlow;
 
 use super::arrives::{Verdict, closed, listen};
 use super::connection::{Connection, Handle, Opening};
-use super::ecn::Standing;
 use super::fast_open::Offered;
 use super::half_open::{Admitted, HalfOpen};
 use super::negotiate::shift_for;
@@ -288,8 +287,6 @@ impl Tcp {
         };
         listener.cookies_until = syn_cookie::good_until(cx.now, cx.config.syn_cookie_period_ms);
         let settings = listener.settings.clone();
-        // A cookie has no room for it.
-        half_open.ecn = Standing::Off;
         let mut header = half_open.syn_ack(&settings, cx.now);
         if let Some(timestamps) = &mut header.options.timestamps {
             let ts_value = ts_value(half_open.timestamp_offset, cx.now);

@@ -14,7 +14,8 @@ use core::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
 
-use super::negotiate::{Agreed, Ecn, Shifts, default_mss};
+use super::ecn::Standing;
+use super::negotiate::{Agreed, Shifts, default_mss};
 use super::timestamps::is_earlier;
 use crate::base::{Duration, Instant, Random, SeqNumber};
 use crate::socket::FourTuple;
@@ -207,8 +208,8 @@ fn option_bits(agreed: &Agreed) -> u32 {
     let shift = agreed.shifts.map_or(NO_SCALING, |it| u32::from(it.snd));
     let sack = if agreed.sack { SACK_BIT } else { 0 };
     let ecn = match agreed.ecn {
-        Ecn::Agreed => ECN_BIT,
-        Ecn::NotAgreed => 0,
+        Standing::Agreed => ECN_BIT,
+        Standing::Off | Standing::Asked => 0,
     };
     shift & SHIFT_MASK | sack | ecn
 }
@@ -234,9 +235,9 @@ fn restored(tuple: &FourTuple, heard: &Heard, class: u32, our_shift: u8, mss_lea
         timestamps: Some(ts_value),
         sack: echo_reply & SACK_BIT != 0,
         ecn: if echo_reply & ECN_BIT == 0 {
-            Ecn::NotAgreed
+            Standing::Off
         } else {
-            Ecn::Agreed
+            Standing::Agreed
         },
     }
 }

@@ -16,7 +16,7 @@ use crate::tcp::connection::mss_least;
 use crate::tcp::ecn::answer_to_syn;
 use crate::tcp::half_open::{Admitted, HalfOpen};
 use crate::tcp::listener::Listener;
-use crate::tcp::negotiate;
+use crate::tcp::negotiate::{self, Agreed};
 use crate::tcp::segment::Segment;
 use crate::wire::tcp::TcpFlags;
 
@@ -63,8 +63,10 @@ pub(crate) fn begin(
         tuple: segment.tuple,
         irs: segment.seq,
         iss: beginning.iss,
-        agreed: negotiate::agree(&segment.options, shift, remote, least),
-        ecn: answer_to_syn(listener.settings.ecn, segment.flags),
+        agreed: Agreed {
+            ecn: answer_to_syn(listener.settings.ecn, segment.flags),
+            ..negotiate::agree(&segment.options, shift, remote, least)
+        },
         syn_wnd: segment.wnd,
         advertised_mss: negotiate::advertised_mss(remote, beginning.path.link_mtu_octets, least)
             .min(listener.settings.mss_octets_max),

@@ -43,7 +43,7 @@ pub(crate) fn segment_arrives(
         half_open.owes_syn_ack = Some(SendReason::OpenAgain);
         // A SYN that does not ask any more takes back what the first one asked (RFC 3168 §6.1.1.1).
         if answer_to_syn(settings.ecn, segment.flags) == Standing::Off {
-            half_open.ecn = Standing::Off;
+            half_open.agreed.ecn = Standing::Off;
         }
         return Step::Stays(Verdict::Dropped(Discard::TcpOutsideWindow));
     }

@@ -11,7 +11,7 @@ fn cookies() -> SynCookies {
     SynCookies::new(&mut Random::new([7; 32]))
 }
 
-fn agreed(mss: u16, shift: Option<u8>, sack: bool, ecn: Ecn) -> Agreed {
+fn agreed(mss: u16, shift: Option<u8>, sack: bool, ecn: Standing) -> Agreed {
     Agreed {
         peer_mss: mss,
         shifts: shift.map(|snd| Shifts { snd, rcv: 3 }),
@@ -37,7 +37,7 @@ fn rfc4987_02_every_option_comes_back_in_the_timestamp() {
     let cookies = cookies();
     for shift in (0..=14).map(Some).chain([None]) {
         for sack in [false, true] {
-            for ecn in [Ecn::NotAgreed, Ecn::Agreed] {
+            for ecn in [Standing::Off, Standing::Agreed] {
                 for ts_value in [0, 1, 63, 64, 1_000_003, u32::MAX] {
                     let before = agreed(1_460, shift, sack, ecn);
                     let iss = cookies.iss(&tuple(1), IRS, &before, 5);
@@ -76,7 +76,7 @@ fn rfc4987_02_without_timestamps_only_the_mss_comes_back() {
     ] {
         let before = carried(&Agreed {
             timestamps: None,
-            ..agreed(mss, Some(7), true, Ecn::Agreed)
+            ..agreed(mss, Some(7), true, Standing::Agreed)
         });
         assert_eq!((before.shifts, before.sack), (None, false));
         let iss = cookies.iss(&tuple(1), IRS, &before, 0);
@@ -97,7 +97,7 @@ fn rfc4987_02_without_timestamps_only_the_mss_comes_back() {
 #[test]
 fn rfc4987_02_a_cookie_is_good_for_two_periods() {
     let cookies = cookies();
-    let before = agreed(1_460, Some(7), true, Ecn::NotAgreed);
+    let before = agreed(1_460, Some(7), true, Standing::Off);
     let heard = answer(
         cookies.iss(&tuple(1), IRS, &before, 10),
         Some(stamp(1, &before)),
@@ -112,7 +112,7 @@ fn rfc4987_02_a_cookie_is_good_for_two_periods() {
 #[test]
 fn rfc4987_02_a_cookie_belongs_to_its_ends_its_options_and_its_key() {
     let mut cookies = cookies();
-    let before = agreed(1_460, Some(7), true, Ecn::NotAgreed);
+    let before = agreed(1_460, Some(7), true, Standing::Off);
     let iss = cookies.iss(&tuple(1), IRS, &before, 1);
     let sent = stamp(1_000, &before);
     let heard = answer(iss, Some(sent));
@@ -132,7 +132,7 @@ fn rfc4987_02_a_cookie_belongs_to_its_ends_its_options_and_its_key() {
 #[test]
 fn a_segment_after_one_that_was_lost_is_told_from_a_forged_one() {
     let cookies = cookies();
-    let before = agreed(1_460, Some(7), true, Ecn::NotAgreed);
+    let before = agreed(1_460, Some(7), true, Standing::Off);
     let iss = cookies.iss(&tuple(1), IRS, &before, 1);
     let mut heard = answer(iss, Some(stamp(1_000, &before)));
     let verdict = |heard: &Heard| cookies.verify(&tuple(1), heard, 3, LEAST, 1);

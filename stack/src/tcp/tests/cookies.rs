@@ -355,3 +355,47 @@ fn rfc4987_01_without_cookies_one_of_the_older_makes_room_and_nobody_can_tell_wh
         "the older ones go first: {old} old, {new} new"
     );
 }
+
+#[test]
+fn rfc4987_02_ecn_is_agreed_on_by_a_cookie_as_well() {
+    for (asks, has_timestamps) in [(true, true), (true, false), (false, true)] {
+        let mut world = World::with(1, Config::default(), always());
+        let listener = world.listen_with(
+            B,
+            ConnectionOptions {
+                ecn: Some(crate::call::EcnUse::Ask),
+                ..ConnectionOptions::default()
+            },
+            None,
+        );
+        let from = SocketAddr::new(world.ends[A].address, 999);
+        let to = SocketAddr::new(world.ends[B].address, PORT);
+        let setup = TcpFlags::SYN.with(TcpFlags::ECE).with(TcpFlags::CWR);
+        let syn = TcpHeader {
+            seq: seq(100),
+            flags: if asks { setup } else { TcpFlags::SYN },
+            options: TcpOptions {
+                timestamps: has_timestamps.then_some(Timestamps {
+                    value: 6,
+                    echo_reply: 0,
+                }),
+                ..TcpOptions::default()
+            },
+            ..TcpHeader::default()
+        };
+        world.deliver(B, forged(from, to, syn, b""));
+        world.pull();
+        let (_, _, syn_ack, _) = world.trace.last().expect("answered").clone();
+        let expected = asks && has_timestamps;
+        assert_eq!(syn_ack.flags.contains(TcpFlags::ECE), expected);
+        let echo_reply = syn_ack.options.timestamps.map_or(0, |it| it.value);
+        let mut answer = ack(101, syn_ack.seq.raw().wrapping_add(1), echo_reply);
+        if !has_timestamps {
+            answer.options = TcpOptions::default();
+        }
+        world.deliver(B, forged(from, to, answer, b""));
+        let b = world.accept(B, listener).expect("accepted").connection;
+        let status = world.status(B, b);
+        assert_eq!(status.ecn, expected, "{asks} {has_timestamps}");
+    }
+}
