@@ -249,6 +249,8 @@ limits! {
     user_timeout_max_ms = 3_600_000, 100_000..=2_678_400_000, "RFC 5482 §3.1";
     /// Segments that are acknowledged at once when a connection begins or was idle; 0: none.
     quick_ack_segments = 0, 0..=64, "RFC 9293 §3.8.6.3; Linux begins with 16";
+    /// How long the peer may hold back the ACK of a single segment before we probe for it.
+    tail_probe_ack_delay_ms = 200, 0..=500, "RFC 8985 §7.2, TLP.max_ack_delay";
     /// How long an ACK may wait.
     delayed_ack_ms = 40, 1..=499, "RFC 9293 §3.8.6.3, MUST-40";
     /// How long TIME-WAIT lasts: twice the maximum segment lifetime.

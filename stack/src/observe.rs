@@ -47,6 +47,10 @@ pub enum Timer {
     TimeWait,
     /// draft-ietf-ccwg-bbr §5.6.2: the pace lets more text out.
     Pacing,
+    /// RFC 8985 §6.2: what waits behind something newer that arrived is lost by now.
+    Reordering,
+    /// RFC 8985 §7: an acknowledgment of the tail is overdue.
+    TailLossProbe,
 }
 
 impl Timer {
@@ -60,6 +64,8 @@ impl Timer {
             Self::User => "user timeout",
             Self::TimeWait => "TIME-WAIT",
             Self::Pacing => "pacing",
+            Self::Reordering => "reordering",
+            Self::TailLossProbe => "tail loss probe",
         }
     }
 
@@ -73,6 +79,8 @@ impl Timer {
             Self::User => "RFC 9293 §3.8.3",
             Self::TimeWait => "RFC 9293 §3.6.1",
             Self::Pacing => "draft-ietf-ccwg-bbr §5.6.2",
+            Self::Reordering => "RFC 8985 §6.2",
+            Self::TailLossProbe => "RFC 8985 §7.2",
         }
     }
 }
@@ -251,6 +259,22 @@ pub enum Observation {
         /// What it does now.
         to: CongestionMode,
     },
+    /// Octets in flight are known to be lost.
+    LossDetected {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// How many, beyond those that were known to be.
+        octets: u32,
+        /// The clause by which.
+        clause: &'static str,
+    },
+    /// Recovery was a mistake: nothing was lost, and the reduction is undone (RFC 4015).
+    RecoveryUndone {
+        /// Of which connection.
+        connection: ConnectionId,
+        /// The clause that shows it.
+        clause: &'static str,
+    },
     /// The path MTU to a destination has a new value (RFC 1191, RFC 8201).
     PathMtuChanged {
         /// To whom.
@@ -284,7 +308,9 @@ impl Observation {
             | Self::BlackHoleSuspected { connection, .. }
             | Self::SegmentSizeChanged { connection, .. }
             | Self::CongestionWindowChanged { connection, .. }
-            | Self::CongestionModeChanged { connection, .. } => Some(*connection),
+            | Self::CongestionModeChanged { connection, .. }
+            | Self::LossDetected { connection, .. }
+            | Self::RecoveryUndone { connection, .. } => Some(*connection),
             Self::SegmentSent { connection, .. } => *connection,
             // What a connection sent is told by `SegmentSent`, once for a superpacket.
             Self::PacketSent { .. }
@@ -300,6 +326,8 @@ impl Observation {
             Self::Discarded { reason } => reason.clause(),
             Self::StateChanged { clause, .. }
             | Self::CongestionWindowChanged { clause, .. }
+            | Self::LossDetected { clause, .. }
+            | Self::RecoveryUndone { clause, .. }
             | Self::Failed { clause, .. } => clause,
             Self::PacketSent { cause, .. } => cause.clause(),
             Self::SoftError { .. } => "RFC 9293 §3.9.1.8",

@@ -287,6 +287,10 @@ pub struct Timers {
     pub time_wait: Option<Instant>,
     /// draft-ietf-ccwg-bbr §5.6.2.
     pub pacing: Option<Instant>,
+    /// RFC 8985 §6.2.
+    pub reordering: Option<Instant>,
+    /// RFC 8985 §7.
+    pub tail_loss_probe: Option<Instant>,
 }
 
 impl Timers {
@@ -300,6 +304,8 @@ impl Timers {
             (Timer::User, self.user),
             (Timer::TimeWait, self.time_wait),
             (Timer::Pacing, self.pacing),
+            (Timer::Reordering, self.reordering),
+            (Timer::TailLossProbe, self.tail_loss_probe),
         ];
         all.sort_by_key(|(_, at)| at.unwrap_or(Instant::NEVER));
         all.into_iter()

@@ -88,6 +88,8 @@ pub(crate) struct Owed {
     pub(crate) syn: bool,
     /// A zero-window probe.
     pub(crate) window_probe: bool,
+    /// A tail loss probe.
+    pub(crate) tail_probe: bool,
     /// A keep-alive probe.
     pub(crate) keep_alive: bool,
     /// The user timeout option (RFC 5482 §3.1).

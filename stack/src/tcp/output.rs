@@ -20,6 +20,11 @@ use crate::tcp::receive::acknowledge::Urgency;
 use crate::wire::packet::{Outgoing, Text};
 use crate::wire::tcp::TcpFlags;
 
+pub(crate) mod room;
+mod tail;
+
+use room::cwnd_room;
+
 /// The next segment, or `None` if everything has to wait for something.
 pub(crate) fn next_segment(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
     let segment = match connection.state {
@@ -54,10 +59,11 @@ fn synchronized(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Out
         return acknowledge(connection, cx);
     }
     if sends_text(connection) {
-        let text = retransmit(connection, cx)
+        let text = offer_new(connection, cx)
+            .or_else(|| tail::probe_tail(connection, cx))
+            .or_else(|| retransmit(connection, cx))
             .or_else(|| probe_window(connection, cx))
-            .or_else(|| send_new(connection, cx))
-            .or_else(|| speculate(connection, cx));
+            .or_else(|| send_new(connection, cx));
         if text.is_some() {
             return text;
         }
@@ -114,7 +120,9 @@ fn retransmit(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgo
     if most == 0 {
         return None;
     }
-    let resend = connection.recovery.next_resend(most)?;
+    let resend = connection
+        .recovery
+        .next_resend(most, connection.text_octets_max())?;
     let reason = match connection.recovery.resends_all() {
         Some(ResendAll::Timeout) => SendReason::RetransmissionTimeout,
         Some(ResendAll::NotCongestion) => SendReason::Refit,
@@ -123,17 +131,17 @@ fn retransmit(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgo
     send_again(connection, resend, reason, cx)
 }
 
-/// RFC 6675 §4, NextSeg rule (3).
-fn speculate(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
-    if !connection.recovery.is_recovering() || connection.snd.unsent_octets() > 0 {
+/// F-RTO: new text first, for what the peer says of it tells whether the timeout was a mistake (RFC
+/// 5682 §2.1, §3.1, step 2b).
+fn offer_new(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
+    if !connection.recovery.offers_new_text() {
         return None;
     }
-    let most = resend_octets_max(connection, cx).min(connection.smss());
-    if most == 0 {
-        return None;
+    let text = send_new(connection, cx);
+    if text.is_none() {
+        connection.recovery.on_no_new_text();
     }
-    let resend = connection.recovery.next_speculative(most)?;
-    send_again(connection, resend, SendReason::RescueRetransmit, cx)
+    text
 }
 
 /// How much of a lost part may be sent again at once.
@@ -142,7 +150,7 @@ fn resend_octets_max(connection: &mut Connection, cx: &Context<'_>) -> u32 {
         return 0;
     }
     let smss = connection.text_octets_max();
-    let room = cwnd_room(connection) / smss * smss;
+    let room = cwnd_room(connection);
     let most = super_octets(cx, smss).min(connection.paced_octets(cx));
     if most == 0 {
         return 0;
@@ -187,11 +195,8 @@ fn send_again(
     let seq = resend.seq;
     connection.path_probe_resent(seq, end);
     connection.count_resent(octets);
-    let nxt = connection.snd.window.nxt;
     let stamp = stamp(connection, octets, cx);
-    connection
-        .recovery
-        .on_resent(Resend { seq, octets }, nxt, stamp);
+    connection.recovery.on_resent(Resend { seq, octets }, stamp);
     connection.snd.in_flight.on_retransmitted(cx.now);
     connection.retransmissions += u64::from(octets.div_ceil(connection.smss()));
     if seq == connection.snd.window.una {
@@ -226,6 +231,9 @@ fn probe_window(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Out
         note_sent(connection, una, nxt + octets, cx);
     } else {
         connection.count_resent(octets);
+        let stamp = stamp(connection, octets, cx);
+        let resend = Resend { seq: una, octets };
+        connection.recovery.on_window_probe_resent(resend, stamp);
     }
     connection.snd.in_flight.on_retransmitted(cx.now);
     let form = Form::new(una, with_fin.flags(), SendReason::WindowProbe);
@@ -310,6 +318,7 @@ fn stamp(connection: &mut Connection, octets: u32, cx: &Context<'_>) -> SentStam
     SentStamp {
         now: cx.now,
         snapshot: connection.note_departure(octets, cx.now),
+        smss: connection.smss(),
     }
 }
 
@@ -391,17 +400,20 @@ fn rest(connection: &mut Connection, cx: &Context<'_>) {
     if closed && (in_flight || unsent) {
         // What lies in a closed window is probed for, not timed out (SHLD-17).
         connection.timers.stop(Timer::Retransmission);
+        tail::stop_timers(connection);
         let wait = persist_interval(connection, cx);
         connection.timers.set_if_idle(Timer::Persist, cx.now + wait);
         return;
     }
     if in_flight {
         start_retransmission_timer(connection, cx);
+        tail::arm_timers(connection, cx);
         connection.timers.stop(Timer::Persist);
         set_user_timer(connection, cx);
         return;
     }
     connection.timers.stop(Timer::Retransmission);
+    tail::stop_timers(connection);
     if connection.timers.runs(Timer::Pacing) {
         // The pace lets more out soon.
         connection.timers.stop(Timer::Persist);
@@ -455,11 +467,6 @@ fn restart_after_idle(connection: &mut Connection, cx: &mut Context<'_>) {
             connection.tell_cwnd("RFC 5681 §4.1", cx);
         }
     }
-}
-
-fn cwnd_room(connection: &Connection) -> u32 {
-    let pipe = connection.recovery.pipe_octets(connection.snd.window.nxt);
-    connection.congestion.cwnd_octets().saturating_sub(pipe)
 }
 
 fn super_octets(cx: &Context<'_>, smss: u32) -> u32 {

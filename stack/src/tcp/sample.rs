@@ -8,7 +8,6 @@ use crate::base::{Duration, Instant, SeqNumber};
 
 /// An acknowledgment that was accepted.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code)]
 pub(crate) struct AckSample {
     /// SND.UNA before it.
     pub(crate) una_before: SeqNumber,
@@ -20,11 +19,18 @@ pub(crate) struct AckSample {
     pub(crate) smss: u32,
     /// True for a duplicate acknowledgment by RFC 5681 §2.
     pub(crate) is_duplicate: bool,
-    /// When it arrived.
-    pub(crate) now: Instant,
+    /// When it arrived, and what is known of the path.
+    pub(crate) clock: PathClock,
     /// The moment that its TSecr names, in whole milliseconds, if it has one that can be true.
     pub(crate) echoed_at: Option<Instant>,
-    /// SRTT before it.
+}
+
+/// A moment, and the round trips that times are measured by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathClock {
+    /// The moment.
+    pub(crate) now: Instant,
+    /// SRTT.
     pub(crate) srtt: Option<Duration>,
     /// The shortest round trip of late.
     pub(crate) min_rtt: Option<Duration>,
@@ -44,7 +50,6 @@ impl AckSample {
 
 /// What loss recovery makes of an acknowledgment.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code)]
 pub(crate) struct AckOutcome {
     /// For congestion control to act on.
     pub(crate) signal: LossSignal,
@@ -72,4 +77,34 @@ pub(crate) enum LossSignal {
     Recovering,
     /// Everything that was in flight when recovery began is acknowledged.
     Recovered,
+    /// The probe of the tail repaired a loss by itself: a reduction, and no recovery (RFC 8985
+    /// §7.4.2).
+    TailLossRepaired {
+        /// FlightSize before the acknowledgment.
+        flight_octets: u32,
+    },
+    /// Recovery was a mistake: its reduction is undone (RFC 4015 §3).
+    Spurious(Evidence),
+}
+
+/// What shows that nothing was lost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Evidence {
+    /// After a timeout, what had been sent before it arrived (RFC 5682 §2.1 or §3.1, step 3b).
+    ForwardRto,
+    /// The acknowledgment echoes the first transmission (RFC 3522 §3.2).
+    Eifel,
+    /// Every retransmission was reported as a duplicate (RFC 2883 §5, RFC 3708).
+    Dsack,
+}
+
+impl Evidence {
+    /// The clause that has us believe it.
+    pub(crate) const fn clause(self) -> &'static str {
+        match self {
+            Self::ForwardRto => "RFC 5682 §3.1",
+            Self::Eifel => "RFC 3522 §3.2",
+            Self::Dsack => "RFC 2883 §5",
+        }
+    }
 }

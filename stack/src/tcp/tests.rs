@@ -11,6 +11,7 @@ mod memory;
 mod opening;
 mod parts;
 mod path;
+mod recovery;
 mod requirements;
 mod settings;
 mod time_wait;

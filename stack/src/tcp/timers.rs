@@ -6,7 +6,11 @@
 use crate::base::Instant;
 pub(crate) use crate::observe::Timer;
 
-const TIMERS: [Timer; 7] = [
+/// In the order in which they expire where it is at the same moment: the timers of RACK-TLP before the
+/// one that is the last resort (RFC 8985 §8).
+const TIMERS: [Timer; 9] = [
+    Timer::Reordering,
+    Timer::TailLossProbe,
     Timer::Retransmission,
     Timer::Persist,
     Timer::DelayedAck,

@@ -108,10 +108,10 @@ pub enum SendReason {
     ChallengeAck,
     /// RFC 6298 §5.4: the retransmission timer expired.
     RetransmissionTimeout,
-    /// RFC 5681 §3.2, RFC 6582 §3.2: the peer is missing this.
+    /// RFC 5681 §3.2, RFC 6582 §3.2, RFC 8985 §6.2: the peer is missing this.
     FastRetransmit,
-    /// RFC 6675 §4, NextSeg (3): the peer may be missing this, and there is nothing else to send.
-    RescueRetransmit,
+    /// RFC 8985 §7.3: has the end of the flight arrived?
+    TailLossProbe,
     /// RFC 1191 §6.4, RFC 8201 §5.4: it was too big for the path, or the peer's window was closed.
     Refit,
     /// RFC 9293 §3.8.6.1: the peer's window is zero.
@@ -149,7 +149,7 @@ impl SendReason {
             Self::ChallengeAck => "RFC 5961 §5.2",
             Self::RetransmissionTimeout => "RFC 6298 §5.4",
             Self::FastRetransmit => "RFC 5681 §3.2",
-            Self::RescueRetransmit => "RFC 6675 §4",
+            Self::TailLossProbe => "RFC 8985 §7.3",
             Self::Refit => "RFC 1191 §6.4",
             Self::WindowProbe => "RFC 9293 §3.8.6.1",
             Self::KeepAlive => "RFC 9293 §3.8.4",
@@ -180,7 +180,7 @@ impl SendReason {
             Self::ChallengeAck => "challenge ACK for an acknowledgment",
             Self::RetransmissionTimeout => "retransmission after a timeout",
             Self::FastRetransmit => "fast retransmit",
-            Self::RescueRetransmit => "rescue retransmission",
+            Self::TailLossProbe => "tail loss probe",
             Self::Refit => "sent again in another size, or into an open window",
             Self::WindowProbe => "window probe",
             Self::KeepAlive => "keep-alive probe",

@@ -143,6 +143,8 @@ pub(super) fn words(what: &Observation) -> Option<String> {
         Observation::NameQuerySent { server, reason, .. } => {
             format!("name server {server} is asked: {reason:?}")
         }
+        Observation::LossDetected { octets, .. } => format!("{octets} octets are lost"),
+        Observation::RecoveryUndone { .. } => "nothing was lost after all".to_owned(),
         Observation::Failed { error, .. } => format!("the connection fails: {error}"),
         Observation::SoftError { error, .. } => format!("soft error: {error:?}"),
         Observation::Discarded { .. }

@@ -5,7 +5,7 @@
 
 use core::ops::ControlFlow;
 
-use super::{Verdict, congestion};
+use super::{Verdict, congestion, loss};
 use crate::base::{Duration, Instant};
 use crate::context::Context;
 use crate::discard::Discard;
@@ -86,10 +86,8 @@ pub(crate) fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut 
             && una_before != connection.snd.window.nxt
             && segment.seg_len() == 0
             && wnd_before == connection.snd.window.wnd(),
-        now: cx.now,
+        clock: loss::clock(connection, cx),
         echoed_at: echoed_at(connection, segment, cx),
-        srtt: connection.rtt.srtt(),
-        min_rtt: connection.rtt.min_rtt(),
     };
     let outcome = connection.recovery.on_ack(&sample, &segment.options.sack);
     if let Some(round_trip) = outcome.round_trip {
@@ -99,7 +97,14 @@ pub(crate) fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut 
         on_progress(connection, &sample, cx);
         connection.path_probe_acked(sample.ack, cx);
     }
+    loss::tell(connection, &outcome, cx);
     congestion::on_outcome(connection, segment.flags, &sample, &outcome, cx);
+    let progress = if sample.acked_octets() > 0 {
+        loss::Progress::Yes
+    } else {
+        loss::Progress::No
+    };
+    loss::pace(connection, &outcome, progress);
     let opened = was_closed && connection.snd.window.wnd() > 0;
     if opened && sample.acked_octets() == 0 {
         on_window_opened(connection);

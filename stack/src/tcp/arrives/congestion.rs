@@ -10,7 +10,7 @@ use crate::observe::Observation;
 use crate::tcp::congestion::{Acked, CongestionControl, Mode, Utilisation};
 use crate::tcp::connection::Connection;
 use crate::tcp::recovery::LossRecovery;
-use crate::tcp::sample::{AckOutcome, AckSample, LossSignal};
+use crate::tcp::sample::{AckOutcome, AckSample, LossSignal, PathClock};
 use crate::wire::tcp::TcpFlags;
 
 /// What recovery concluded, and what the peer reports of congestion, become moves of cwnd.
@@ -47,8 +47,8 @@ fn deliver(connection: &mut Connection, sample: &AckSample, outcome: &AckOutcome
         outcome.delivered_octets,
         outcome.lost_octets,
         outcome.newest,
-        sample.min_rtt,
-        sample.now,
+        sample.clock.min_rtt,
+        sample.clock.now,
     );
     flow.delivery_rate = rate.octets_per_second().or(flow.delivery_rate);
     if outcome.delivered_octets > 0 || outcome.lost_octets > 0 {
@@ -83,6 +83,17 @@ fn move_cwnd(
         LossSignal::Recovered => {
             connection.congestion.on_recovered();
             return "RFC 6582 §3.2";
+        }
+        LossSignal::TailLossRepaired { flight_octets } => {
+            connection.congestion.on_loss(flight_octets, cx.now);
+            connection.congestion.on_recovered();
+            connection.ecn.on_reduced(sample.nxt);
+            return "RFC 8985 §7.4.2";
+        }
+        LossSignal::Spurious(evidence) => {
+            connection.congestion.on_spurious(cx.now);
+            connection.rtt.on_spurious();
+            return evidence.clause();
         }
     }
     mode.clause()
@@ -142,4 +153,27 @@ fn acked(
         utilisation,
         in_flight: connection.recovery.pipe_octets(sample.nxt),
     }
+}
+
+/// What RACK found when its timer expired: there is no acknowledgment, only a loss.
+pub(crate) fn on_timed_loss(
+    connection: &mut Connection,
+    outcome: &AckOutcome,
+    clock: &PathClock,
+    cx: &mut Context<'_>,
+) {
+    let now = clock.now;
+    let _ = connection
+        .flow()
+        .delivery
+        .on_ack(0, outcome.lost_octets, None, clock.min_rtt, now);
+    let LossSignal::LossDetected { flight_octets } = outcome.signal else {
+        return;
+    };
+    if connection.path_probe_excuses_loss() {
+        return;
+    }
+    connection.congestion.on_loss(flight_octets, now);
+    connection.ecn.on_reduced(connection.snd.window.nxt);
+    connection.tell_cwnd("RFC 8985 §6.2", cx);
 }

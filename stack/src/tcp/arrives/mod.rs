@@ -13,6 +13,7 @@ pub(crate) mod closed;
 pub(crate) mod congestion;
 pub(crate) mod fast_open;
 pub(crate) mod listen;
+pub(crate) mod loss;
 pub(crate) mod syn_received;
 pub(crate) mod syn_sent;
 pub(crate) mod synchronized;

@@ -26,7 +26,7 @@ use crate::tcp::timers::Timer;
 pub(crate) fn status(connection: &Connection) -> Box<Status> {
     let window = &connection.snd.window;
     let rcv = &connection.rcv;
-    let cwnd_octets = connection.congestion.cwnd_octets();
+    let cwnd_octets = crate::tcp::output::room::cwnd_octets(connection);
     let ssthresh_octets = connection.congestion.ssthresh_octets();
     let recovery = connection.recovery.standing();
     let totals = connection.told_totals();
@@ -177,6 +177,8 @@ fn timers(connection: &Connection) -> Timers {
         user: timers.at(Timer::User),
         time_wait: timers.at(Timer::TimeWait),
         pacing: timers.at(Timer::Pacing),
+        reordering: timers.at(Timer::Reordering),
+        tail_loss_probe: timers.at(Timer::TailLossProbe),
     }
 }
 

@@ -32,11 +32,18 @@ impl SackReporter {
         self.recent[0] = position;
     }
 
-    /// What had arrived before arrived again (RFC 2883 §4).
+    /// What had arrived before arrived again (RFC 2883 §4). One acknowledgment answers a whole batch:
+    /// duplicates that follow one another are one then, as if they had come in one segment.
     pub(crate) fn on_duplicate(&mut self, range: Range<u64>) {
-        if !range.is_empty() {
-            self.duplicate = Some(range);
+        if range.is_empty() {
+            return;
         }
+        self.duplicate = Some(match self.duplicate.take() {
+            Some(old) if old.start <= range.end && range.start <= old.end => {
+                old.start.min(range.start)..old.end.max(range.end)
+            }
+            Some(_) | None => range,
+        });
     }
 
     /// True if a duplicate waits to be reported.

@@ -10,17 +10,21 @@ use crate::base::{Instant, SeqNumber};
 use crate::config::Config;
 use crate::status::RecoveryPhase;
 use crate::tcp::delivery::DeliverySnapshot;
-use crate::tcp::sample::{AckOutcome, AckSample};
+use crate::tcp::sample::{AckOutcome, AckSample, PathClock};
 use crate::wire::tcp_options::SackBlocks;
 
 mod new_reno;
 mod news;
+mod rack;
+mod rate_reduction;
+mod repair;
 pub(crate) mod rtt;
-pub(crate) mod scoreboard;
-#[allow(dead_code)]
-pub(crate) mod sent;
+mod scoreboard;
+mod sent;
+mod spurious;
+pub(crate) mod tail_probe;
 
-pub(crate) use new_reno::NewReno;
+pub(crate) use repair::Repair;
 
 /// A part of the sequence space to send again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +42,28 @@ pub(crate) struct SentStamp {
     pub(crate) now: Instant,
     /// The state of the delivery rate.
     pub(crate) snapshot: DeliverySnapshot,
+    /// SMSS.
+    pub(crate) smss: u32,
+}
+
+/// What a tail loss probe consists of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TailProbeSent {
+    /// New text, of which `on_sent` has heard.
+    NewText,
+    /// The highest segment once more.
+    LastSegment(Resend),
+}
+
+/// What the pace of recovery follows from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Whether SND.UNA advanced.
+    pub(crate) progress: bool,
+    /// SND.NXT.
+    pub(crate) nxt: SeqNumber,
+    /// ssthresh, as congestion control has it now.
+    pub(crate) ssthresh: u32,
 }
 
 /// Whether the handshake agreed on SACK (RFC 2018 §2).
@@ -82,20 +108,60 @@ pub(crate) trait LossRecovery: Debug {
     /// Text or FIN that ends before `end` was sent for the first time, from SND.NXT on.
     fn on_sent(&mut self, start: SeqNumber, end: SeqNumber, stamp: SentStamp);
 
-    /// Everything up to `nxt` has to be sent again.
+    /// The retransmission timer expired (RFC 8985 §6.3, RFC 6298 §5.4). The answer is how many octets
+    /// are lost that were not known to be.
+    fn on_timeout(&mut self, nxt: SeqNumber, clock: &PathClock) -> u32;
+
+    /// Everything up to `nxt` has to be sent again, for another reason than a timeout.
     fn on_resend_all(&mut self, nxt: SeqNumber, why: ResendAll);
 
-    /// The part that `next_resend` named was sent, `nxt` being SND.NXT.
-    fn on_resent(&mut self, resend: Resend, nxt: SeqNumber, stamp: SentStamp);
+    /// RACK's timer expired (RFC 8985 §6.2, step 5).
+    fn on_reordering_timer(&mut self, nxt: SeqNumber, clock: &PathClock) -> AckOutcome;
+
+    /// When RACK's timer should expire; `None`: it should not run.
+    fn reordering_deadline(&self) -> Option<Instant>;
+
+    /// After [`on_ack`](Self::on_ack), and what congestion control did about it: how much may leave
+    /// now (RFC 9937).
+    fn on_pace(&mut self, outcome: &AckOutcome, pace: Pace);
+
+    /// What may leave by RFC 9937, new or old; `None` outside of fast recovery, where cwnd holds.
+    fn repair_room(&self) -> Option<u32>;
+
+    /// The part that `next_resend` named was sent.
+    fn on_resent(&mut self, resend: Resend, stamp: SentStamp);
+
+    /// A probe of a closed window repeats what had been sent before.
+    fn on_window_probe_resent(&mut self, resend: Resend, stamp: SentStamp);
+
+    /// The highest segment that was sent, `nxt` being SND.NXT.
+    fn last_segment(&self, nxt: SeqNumber) -> Option<Resend>;
+
+    /// True if a tail loss probe may be sent (RFC 8985 §7.3).
+    fn may_probe_tail(&self) -> bool;
+
+    /// True if a tail loss probe would tell something: nothing is being repaired, and nothing was
+    /// reported by SACK (RFC 8985 §7.2).
+    fn probe_is_useful(&self) -> bool;
+
+    /// Asked once: should the probe's timer start anew?
+    fn take_probe_start(&mut self) -> bool;
+
+    /// A tail loss probe left, `nxt` being SND.NXT behind it.
+    fn on_tail_probe_sent(&mut self, probe: TailProbeSent, nxt: SeqNumber, stamp: SentStamp);
 
     /// Octets of memory that the record of transmissions takes.
     fn held_octets(&self) -> usize;
 
-    /// What is lost and should be sent again first, at most `octets_max` of it.
-    fn next_resend(&self, octets_max: u32) -> Option<Resend>;
+    /// What is lost and should be sent again first: whole segments of `smss`, or all of it, as far as
+    /// `room` octets go.
+    fn next_resend(&self, room: u32, smss: u32) -> Option<Resend>;
 
-    /// RFC 6675 §4, NextSeg rule (3): what may be lost, for when nothing else can be sent.
-    fn next_speculative(&self, octets_max: u32) -> Option<Resend>;
+    /// F-RTO asks for new text instead of retransmissions (RFC 5682 §2.1, §3.1, step 2b).
+    fn offers_new_text(&self) -> bool;
+
+    /// There is none that may go.
+    fn on_no_new_text(&mut self);
 
     /// "pipe" of RFC 6675 §4: octets that are thought to be in the network.
     fn pipe_octets(&self, nxt: SeqNumber) -> u32;
@@ -114,11 +180,11 @@ pub(crate) trait LossRecovery: Debug {
 }
 
 /// The algorithm of a new connection. There is one; others become variants of an enum here.
-pub(crate) type Recovery = NewReno;
+pub(crate) type Recovery = Repair;
 
 /// Bounds and settings of recovery.
 pub(crate) fn new_recovery(config: &Config, iss: SeqNumber) -> Recovery {
-    NewReno::new(
+    Repair::new(
         iss,
         usize::try_from(config.scoreboard_ranges_max).unwrap_or(256),
     )

@@ -23,10 +23,14 @@ pub(crate) enum By {
 pub(crate) struct News {
     /// Octets that arrived.
     pub(crate) delivered: u64,
+    /// Octets that SACK reports for the first time.
+    pub(crate) newly_sacked: u64,
     /// What was sent last of what arrived.
     pub(crate) newest: Option<Burst>,
     /// The same of what is no spurious retransmission, as far as is known (RFC 8985 §6.2, step 2).
     pub(crate) newest_valid: Option<Burst>,
+    /// Something that was sent once was acknowledged after what was sent behind it.
+    pub(crate) out_of_order: bool,
     /// A round trip from SEG.ACK. The first part tells: it is what the peer waited for.
     by_ack: Option<Option<Duration>>,
     /// A round trip from SACK.
@@ -43,7 +47,7 @@ impl News {
         {
             self.newest = Some(*burst);
         }
-        let round_trip = sample.now.since(burst.sent_at);
+        let round_trip = sample.clock.now.since(burst.sent_at);
         let is_echo_of_last = || {
             let tick = sample.echoed_at?.as_millis();
             Some(burst.sent_at.as_millis() <= tick)
@@ -67,7 +71,7 @@ impl News {
             // acknowledged with the TSval of one before the hole (RFC 7323 §4.3), and says nothing.
             History::Resent => {
                 (by == By::Ack && is_echo_of_last() == Some(false))
-                    || sample.min_rtt.is_some_and(|least| round_trip < least)
+                    || sample.clock.min_rtt.is_some_and(|least| round_trip < least)
             }
         };
         if !is_spurious

@@ -13,13 +13,15 @@ const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug)]
 pub(crate) struct RttEstimator {
     estimate: Option<Estimate>,
-    /// RTO before it is backed off.
-    base: Duration,
+    /// RTO before it is backed off, in nanoseconds.
+    base: u64,
     /// How often it was doubled since the last sample.
     backoffs: u32,
     min_ms: u32,
     max_ms: u32,
     least: LeastRtt,
+    /// A timeout was a mistake: the next sample is taken at its full weight (RFC 4015 §3.6).
+    believes_next: bool,
 }
 
 /// How long a shortest round trip is believed (RFC 8985 §6.2, step 1): paths change.
@@ -64,10 +66,19 @@ impl LeastRtt {
     }
 }
 
+/// Half of what 64 bits hold: there is room for what is added.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos())
+        .unwrap_or(u64::MAX)
+        .min(u64::MAX / 2)
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Estimate {
-    srtt: Duration,
-    rttvar: Duration,
+    /// In nanoseconds.
+    srtt: u64,
+    /// In nanoseconds.
+    rttvar: u64,
 }
 
 impl RttEstimator {
@@ -75,22 +86,23 @@ impl RttEstimator {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             estimate: None,
-            base: millis(config.rto_initial_ms),
+            base: nanos(millis(config.rto_initial_ms)),
             backoffs: 0,
             min_ms: u32::try_from(config.rto_min_ms).unwrap_or(u32::MAX),
             max_ms: u32::try_from(config.rto_max_ms).unwrap_or(u32::MAX),
             least: LeastRtt::new(),
+            believes_next: false,
         }
     }
 
     /// SRTT, once there was a sample.
     pub(crate) fn srtt(&self) -> Option<Duration> {
-        self.estimate.map(|it| it.srtt)
+        self.estimate.map(|it| Duration::from_nanos(it.srtt))
     }
 
     /// RTTVAR, once there was a sample.
     pub(crate) fn rttvar(&self) -> Option<Duration> {
-        self.estimate.map(|it| it.rttvar)
+        self.estimate.map(|it| Duration::from_nanos(it.rttvar))
     }
 
     /// The shortest round trip of late (RACK.min_RTT, RFC 8985 §6.2, step 1).
@@ -103,14 +115,12 @@ impl RttEstimator {
         self.least.on_sample(r, now);
     }
 
-    fn max(&self) -> Duration {
-        millis(u64::from(self.max_ms))
-    }
-
     /// RTO, backed off.
     pub(crate) fn rto(&self) -> Duration {
         let factor = 1_u32 << self.backoffs.min(16);
-        self.base.saturating_mul(factor).min(self.max())
+        Duration::from_nanos(self.base)
+            .saturating_mul(factor)
+            .min(self.max())
     }
 
     /// How often it was doubled since the last sample.
@@ -118,28 +128,49 @@ impl RttEstimator {
         self.backoffs
     }
 
+    fn max(&self) -> Duration {
+        millis(u64::from(self.max_ms))
+    }
+
     /// RFC 6298 §2.2, §2.3: a round trip took `r`.
     pub(crate) fn on_sample(&mut self, r: Duration) {
+        let r = nanos(r);
         let estimate = match self.estimate {
             None => Estimate {
                 srtt: r,
                 rttvar: r / 2,
             },
+            Some(Estimate { srtt, rttvar }) if self.believes_next => Estimate {
+                srtt: srtt.max(r),
+                rttvar: rttvar.max(r / 2),
+            },
             Some(Estimate { srtt, rttvar }) => Estimate {
                 // RTTVAR first, from the old SRTT.
-                rttvar: rttvar * 3 / 4 + srtt.abs_diff(r) / 4,
-                srtt: srtt * 7 / 8 + r / 8,
+                rttvar: rttvar / 4 * 3 + rttvar % 4 * 3 / 4 + srtt.abs_diff(r) / 4,
+                srtt: srtt / 8 * 7 + srtt % 8 * 7 / 8 + r / 8,
             },
         };
+        self.believes_next = false;
         self.estimate = Some(estimate);
         // The clock granularity G is one nanosecond and never counts (§2.3).
-        let rto = estimate.srtt + estimate.rttvar * 4;
+        let rto = estimate
+            .srtt
+            .saturating_add(estimate.rttvar.saturating_mul(4));
         // §2.4 has it rounded up to one second; our least is shorter, so the round trip comes on top:
         // a peer that delays its ACK by as much as the least does not draw a retransmission.
-        let min = millis(u64::from(self.min_ms));
-        let rto = if rto < min { min + estimate.srtt } else { rto };
-        self.base = rto.min(self.max());
+        let least = nanos(millis(u64::from(self.min_ms)));
+        let rto = if rto < least {
+            least.saturating_add(estimate.srtt)
+        } else {
+            rto
+        };
+        self.base = rto.min(nanos(self.max()));
         self.backoffs = 0;
+    }
+
+    /// What was resent had not been lost (RFC 4015 §3.1, step 11).
+    pub(crate) const fn on_spurious(&mut self) {
+        self.believes_next = true;
     }
 
     /// RFC 6298 §5.5: the timer expired.
@@ -150,7 +181,7 @@ impl RttEstimator {
     /// RFC 6298 §5.7: the handshake is over, and its SYN had to be repeated.
     pub(crate) fn on_lossy_handshake(&mut self) {
         if self.estimate.is_none() {
-            self.base = self.base.max(RTO_AFTER_LOST_SYN);
+            self.base = self.base.max(nanos(RTO_AFTER_LOST_SYN));
         }
         self.backoffs = 0;
     }

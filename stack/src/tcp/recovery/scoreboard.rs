@@ -1,6 +1,6 @@
 //! Which octets in flight the peer reported by SACK (RFC 2018, RFC 2883; RFC 6675 §3).
 //!
-//! `recovery/new_reno.rs` owns one. Numbers are counted as 64-bit positions from SND.UNA's, so that
+//! `recovery/repair.rs` owns one. Numbers are counted as 64-bit positions from SND.UNA's, so that
 //! sets of them never wrap. Reports never make it forget text: that is `send/queue.rs`'s, until
 //! acknowledged (RFC 2018 §8).
 
@@ -10,9 +10,6 @@ use crate::base::SeqNumber;
 use crate::base::ranges::Ranges;
 use crate::wire::tcp_options::SackBlocks;
 
-/// DupThresh of RFC 6675 §2.
-pub(crate) const DUP_THRESH: u32 = 3;
-
 /// See the module.
 #[derive(Clone, Debug)]
 pub(crate) struct Scoreboard {
@@ -21,7 +18,7 @@ pub(crate) struct Scoreboard {
     /// The position of SND.UNA.
     position: u64,
     sacked: Ranges,
-    ranges_max: usize,
+    ranges_max: u32,
 }
 
 impl Scoreboard {
@@ -32,8 +29,13 @@ impl Scoreboard {
             una,
             position: 0,
             sacked: Ranges::new(),
-            ranges_max,
+            ranges_max: ranges_max as u32,
         }
+    }
+
+    /// The most ranges that it holds.
+    pub(crate) const fn ranges_max(&self) -> usize {
+        self.ranges_max as usize
     }
 
     /// The position of SND.UNA.
@@ -70,6 +72,7 @@ impl Scoreboard {
         mut news: impl FnMut(Range<u64>),
     ) -> u64 {
         let flight = self.una.distance_to(nxt);
+        let ranges_max = self.ranges_max();
         let mut new = 0;
         for block in blocks.as_slice() {
             let left = self.una.distance_to(block.left);
@@ -79,18 +82,15 @@ impl Scoreboard {
                 continue;
             }
             let range = self.position + u64::from(left)..self.position + u64::from(right);
-            if self.sacked.has_room_for(&range, self.ranges_max) {
+            if self.sacked.has_room_for(&range, ranges_max) {
                 self.sacked.gaps(range.clone()).for_each(&mut news);
-                new += self
-                    .sacked
-                    .insert(range, self.ranges_max)
-                    .unwrap_or_default();
+                new += self.sacked.insert(range, ranges_max).unwrap_or_default();
             }
         }
         new
     }
 
-    /// Forgets all reports (RFC 2018 §5: after a timeout they are not trusted).
+    /// Forgets all reports: the peer threw away what it had (RFC 2018 §8).
     pub(crate) fn clear(&mut self) {
         self.sacked.clear();
     }
@@ -140,17 +140,51 @@ impl Scoreboard {
         self.sacked.last().map(|range| range.end)
     }
 
-    /// IsLost of RFC 6675 §4 as a boundary: what lies below it and was not reported is lost, for
-    /// DupThresh ranges, or more than (DupThresh - 1) * SMSS octets, are reported above.
-    pub(crate) fn lost_below(&self, smss: u32) -> u64 {
-        let enough_octets = u64::from((DUP_THRESH - 1) * smss);
-        let mut octets = 0;
-        for (count, range) in self.sacked.iter().rev().enumerate() {
-            octets += range.end - range.start;
-            if count + 1 >= DUP_THRESH as usize || octets > enough_octets {
-                return range.start;
-            }
+    /// How many segments are reported, as far as that can be known: RACK.segs_sacked (RFC 8985 §5.3).
+    pub(crate) fn segments(&self, smss: u32) -> u32 {
+        let by_octets = self.sacked.octets() / u64::from(smss.max(1));
+        let ranges = self.sacked.len() as u64;
+        u32::try_from(by_octets.max(ranges)).unwrap_or(u32::MAX)
+    }
+
+    /// True if SND.UNA itself was reported: the peer has thrown away what it had (RFC 2018 §8). An
+    /// honest one acknowledges all that follows without a hole.
+    pub(crate) fn contradicts_una(&self) -> bool {
+        self.sacked.contains(self.position)
+    }
+
+    /// The end of what was not reported of `range`.
+    pub(crate) fn last_unsacked_end(&self, range: Range<u64>) -> Option<u64> {
+        if range.is_empty() {
+            return None;
         }
-        self.position
+        let end = match self.sacked.range_with(range.end - 1) {
+            Some(sacked) => sacked.start,
+            None => range.end,
+        };
+        (range.start < end).then_some(end)
+    }
+
+    /// The duplicate that `blocks` report (RFC 2883 §4): the first block, if it lies below SEG.ACK or
+    /// within the second one. SND.UNA has advanced to SEG.ACK, `ack`.
+    pub(crate) fn dsack_of(&self, blocks: &SackBlocks, ack: SeqNumber) -> Option<Range<u64>> {
+        let blocks = blocks.as_slice();
+        let first = blocks.first()?;
+        let octets = first.left.distance_to(first.right);
+        if octets == 0 || octets > 1 << 30 {
+            return None;
+        }
+        let behind = first.left.distance_to(ack);
+        if first.right.is_at_or_before(ack) {
+            // Older than the stream itself: nothing of ours.
+            let start = self.position_of(ack).checked_sub(u64::from(behind))?;
+            return Some(start..start + u64::from(octets));
+        }
+        let second = blocks.get(1)?;
+        let is_within = second.left.is_at_or_before(first.left)
+            && first.right.is_at_or_before(second.right)
+            && ack.is_at_or_before(first.left);
+        let start = self.position_of(first.left);
+        is_within.then(|| start..start + u64::from(octets))
     }
 }

@@ -203,11 +203,6 @@ impl SentLog {
         })
     }
 
-    /// The latest transmission of the octet at `position`.
-    pub(crate) fn latest_of(&self, position: u64) -> Option<Burst> {
-        self.within(position..position + 1).next()
-    }
-
     /// The first transmission that the octet at `position` belongs to, whole.
     pub(crate) fn first_of(&self, position: u64) -> Option<Burst> {
         let first = &self.0.as_deref()?.first;

@@ -1,6 +1,6 @@
 //! Two [`Tcp`] values and the wire between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::vec::Vec;
 
@@ -107,6 +107,20 @@ pub(super) struct World {
     pub(super) bottleneck: Option<Bottleneck>,
     /// The codepoints of what is in `trace`.
     pub(super) codepoints: Vec<Ecn>,
+    /// Whoever holds the clock calls at multiples of this only.
+    pub(super) quantum: Duration,
+    /// Packets with text that are lost: (by whom, which of them, from 0).
+    pub(super) lose: BTreeSet<(usize, u64)>,
+    /// Packets with text that are late, and by how much.
+    pub(super) delay_more: BTreeMap<(usize, u64), Duration>,
+    /// Acknowledgments without text that are lost, one of so many; 0: none.
+    pub(super) lose_acks: u32,
+    /// How long the wire needs for a packet with text, in each direction; what follows waits.
+    pub(super) serialisation: Duration,
+    /// When the wire to each end is free again.
+    free_at: [Instant; 2],
+    /// Packets with text so far.
+    pub(super) with_text: [u64; 2],
     /// In flight: (arrival, number) to (to which end, datagram).
     wire: BTreeMap<(Instant, u64), (usize, Datagram)>,
     sent: u64,
@@ -146,6 +160,13 @@ impl World {
             whole: false,
             bottleneck: None,
             codepoints: Vec::new(),
+            quantum: Duration::ZERO,
+            lose: BTreeSet::new(),
+            delay_more: BTreeMap::new(),
+            lose_acks: 0,
+            serialisation: Duration::ZERO,
+            free_at: [Instant::ZERO; 2],
+            with_text: [0, 0],
             wire: BTreeMap::new(),
             sent: 0,
             trace: Vec::new(),
@@ -301,6 +322,29 @@ impl World {
         if payload.len() + 20 > self.carries_octets {
             return;
         }
+        let mut late = Duration::ZERO;
+        if outgoing.text.is_empty() {
+            if self.lose_acks > 0 && self.dice.below(self.lose_acks) == 0 {
+                return;
+            }
+        } else {
+            let place = (from, self.with_text[from]);
+            self.with_text[from] += 1;
+            if self.lose.contains(&place) {
+                return;
+            }
+            late = self.delay_more.get(&place).copied().unwrap_or_default();
+        }
+        let mut arrives_at = self.now + self.delay;
+        if self.serialisation > Duration::ZERO {
+            let busy = if outgoing.text.is_empty() {
+                Duration::ZERO
+            } else {
+                self.serialisation
+            };
+            arrives_at = arrives_at.max(self.free_at[1 - from]) + busy;
+            self.free_at[1 - from] = arrives_at;
+        }
         if self.dice.below(1_000) < rates.loss {
             return;
         }
@@ -335,7 +379,10 @@ impl World {
             let jitter = Duration::from_micros(u64::from(self.dice.below(rates.jitter_us.max(1))));
             self.sent += 1;
             self.wire.insert(
-                (departs + self.delay + jitter, self.sent),
+                (
+                    arrives_at.max(departs + self.delay) + late + jitter,
+                    self.sent,
+                ),
                 (1 - from, datagram),
             );
         }
@@ -347,6 +394,15 @@ impl World {
         let it = &mut self.ends[end];
         it.tcp
             .datagram_arrives(&mut it.around.at(self.now), datagram, path);
+    }
+
+    /// When somebody who wakes up at multiples of the quantum only notices what is due at `at`.
+    fn round_up(&self, at: Instant) -> Instant {
+        let quantum = self.quantum.as_nanos() as u64;
+        match at.as_nanos().checked_rem(quantum) {
+            None | Some(0) => at,
+            Some(over) => Instant::from_nanos(at.as_nanos() - over + quantum),
+        }
     }
 
     /// The next thing happens. False if there is nothing left to happen.
@@ -361,7 +417,7 @@ impl World {
         let Some(next) = arrival.into_iter().chain(deadline).min() else {
             return false;
         };
-        self.now = self.now.max(next);
+        self.now = self.now.max(self.round_up(next));
         while let Some(entry) = self.wire.first_entry() {
             if self.now < entry.key().0 {
                 break;

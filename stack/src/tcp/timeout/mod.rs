@@ -6,7 +6,9 @@
 pub(crate) mod delayed_ack;
 pub(crate) mod keep_alive;
 pub(crate) mod persist;
+pub(crate) mod reordering;
 pub(crate) mod retransmission;
+pub(crate) mod tail_loss_probe;
 pub(crate) mod time_wait;
 pub(crate) mod user;
 
@@ -31,5 +33,7 @@ pub(crate) fn timer_expires(connection: &mut Connection, timer: Timer, cx: &mut 
         Timer::TimeWait => time_wait::expires(connection, cx),
         // `output.rs` is asked after every timer, and finds the credit.
         Timer::Pacing => {}
+        Timer::Reordering => reordering::expires(connection, cx),
+        Timer::TailLossProbe => tail_loss_probe::expires(connection, cx),
     }
 }

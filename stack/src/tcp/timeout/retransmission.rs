@@ -6,12 +6,15 @@ use crate::base::Instant;
 use crate::config::Config;
 use crate::context::Context;
 use crate::event::{ConnectionError, SoftError};
+use crate::observe::Observation;
 use crate::observe::{SendReason, State};
+use crate::tcp::arrives::loss;
 use crate::tcp::congestion::{CongestionControl, Expiry};
 use crate::tcp::connection::{Connection, Handle};
 use crate::tcp::half_open::HalfOpen;
-use crate::tcp::recovery::{LossRecovery, ResendAll};
+use crate::tcp::recovery::LossRecovery;
 use crate::tcp::settings::Patience;
+use crate::tcp::timers::Timer;
 
 /// See the module.
 pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
@@ -55,9 +58,17 @@ fn resend(connection: &mut Connection, cx: &mut Context<'_>) {
         .congestion
         .on_timeout(flight_octets, first, cx.now);
     connection.ecn.on_reduced(connection.snd.window.nxt);
-    connection
-        .recovery
-        .on_resend_all(window.nxt, ResendAll::Timeout);
+    let (nxt, clock) = (connection.snd.window.nxt, loss::clock(connection, cx));
+    let octets = connection.recovery.on_timeout(nxt, &clock);
+    connection.timers.stop(Timer::Reordering);
+    connection.timers.stop(Timer::TailLossProbe);
+    connection.owed.tail_probe = false;
+    let id = connection.id;
+    cx.observe(|| Observation::LossDetected {
+        connection: id,
+        octets,
+        clause: "RFC 8985 §6.3",
+    });
     connection.snd.in_flight.on_retransmitted(cx.now);
     connection.tell_cwnd("RFC 5681 §3.1", cx);
 }

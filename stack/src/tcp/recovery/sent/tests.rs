@@ -89,7 +89,7 @@ fn an_empty_record_owns_no_memory() {
     assert!(log.oldest_resent().is_none());
     log.advance(200);
     assert_eq!(log.held_octets(), 0);
-    assert!(log.latest_of(199).is_none());
+    assert!(latest(&log, 199, 200).is_empty());
 }
 
 #[test]
@@ -99,11 +99,9 @@ fn a_full_record_makes_its_last_entry_coarser() {
     for it in 0..many {
         log.on_sent(it..it + 1, at(it), DeliverySnapshot::default());
     }
-    let last = log.latest_of(many - 1).unwrap();
-    assert_eq!(last.end - last.start, 1);
     assert_eq!(
-        (last.sent_at, last.history),
-        (at(many - 1), History::Resent)
+        latest(&log, many - 1, many),
+        [(many - 1, many, many - 1, true)]
     );
     assert_eq!(log.within(0..many).count(), BURSTS_MAX);
 }
