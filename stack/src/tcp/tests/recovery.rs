@@ -226,8 +226,10 @@ fn lost_acknowledgments_cost_no_retransmission() {
         let ids = connect(&mut world);
         world.lose_acks = one_of;
         let report = transfer(&mut world, ids, 1 << 20);
-        assert_eq!(report.timeouts, 0, "one of {one_of}: {report:?}");
-        // The last acknowledgment has no successor: a probe asks for it.
+        // The last acknowledgment has no successor: a probe asks for it, and where that of the probe is
+        // lost as well, the timer.
+        let most = usize::from(one_of == 2);
+        assert!(report.timeouts <= most, "one of {one_of}: {report:?}");
         assert!(report.retransmissions <= 2, "one of {one_of}: {report:?}");
     }
 }
