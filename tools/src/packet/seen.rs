@@ -365,6 +365,11 @@ fn check_options(segment: &Segment) -> Result<(), Wrong> {
                 "SACK has whole blocks, not on a SYN"
             ),
             8 => ensure_eq!(length, 10, "timestamps have ten octets"),
+            28 => ensure_eq!(length, 4, "a user timeout has two octets (RFC 5482 §3)"),
+            34 => ensure!(
+                syn && (length == 2 || ((6..=18).contains(&length) && length % 2 == 0)),
+                "Fast Open leaves on a SYN only, with a cookie of 4 to 16 octets (RFC 7413 §4.1.1)"
+            ),
             other => {
                 return Err(wrong!(
                     "emitted an option of kind {other} that nobody asked for"

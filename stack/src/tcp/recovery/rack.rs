@@ -13,9 +13,6 @@ const DUP_THRESH: u32 = 3;
 /// RACK.reo_wnd_persist: recoveries without a D-SACK until an inflated window is given up.
 const PERSIST_RECOVERIES: u8 = 16;
 
-/// RACK.reo_wnd_mult counts rounds up to here; SRTT bounds the window long before.
-const REO_WND_MULT_MAX: u8 = 255;
-
 /// Whether something is being repaired.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Repairing {
@@ -101,7 +98,7 @@ impl Rack {
     pub(crate) fn on_dsack(&mut self, nxt: u64) {
         if self.dsack_round == 0 {
             self.dsack_round = nxt;
-            self.reo_wnd_mult = self.reo_wnd_mult.saturating_add(1).min(REO_WND_MULT_MAX);
+            self.reo_wnd_mult = self.reo_wnd_mult.saturating_add(1);
             self.reo_wnd_persist = PERSIST_RECOVERIES;
         }
     }
