@@ -551,7 +551,7 @@ fn rfc8985_6_3_after_a_timeout_only_what_is_overdue_is_lost() {
 }
 
 #[test]
-fn rfc5682_01_a_timeout_after_which_old_text_arrives_was_a_mistake() {
+fn rfc5682_a_timeout_after_which_old_text_arrives_was_a_mistake() {
     for sack in [Sack::Agreed, Sack::NotAgreed] {
         let mut sender = Sender::new(sack);
         sender.now = ms(2_000);
@@ -569,7 +569,7 @@ fn rfc5682_01_a_timeout_after_which_old_text_arrives_was_a_mistake() {
 }
 
 #[test]
-fn rfc5682_02_a_timeout_after_which_nothing_old_arrives_was_right() {
+fn rfc5682_a_timeout_after_which_nothing_old_arrives_was_right() {
     for sack in [Sack::Agreed, Sack::NotAgreed] {
         let mut sender = Sender::new(sack);
         sender.now = ms(2_000);
@@ -588,7 +588,7 @@ fn rfc5682_02_a_timeout_after_which_nothing_old_arrives_was_right() {
 }
 
 #[test]
-fn rfc3522_01_an_echo_of_the_first_copy_undoes_recovery() {
+fn rfc3522_an_echo_of_the_first_copy_undoes_recovery() {
     let mut sender = Sender::new(Sack::Agreed);
     sender.ack(1_000, &[(1_100, 1_400)]);
     sender.now = ms(1_110);
