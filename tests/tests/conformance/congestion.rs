@@ -21,11 +21,16 @@ fn end_of(segment: &Segment) -> u32 {
 /// A connection with more text than fits, whose first flight is under way. Its congestion control is
 /// that of RFC 5681.
 fn bulk(peer: Peer) -> (Scene, Flow, Vec<Segment>) {
+    bulk_over(peer, Duration::ZERO)
+}
+
+/// As [`bulk`], over a path with this round trip.
+fn bulk_over(peer: Peer, rtt: Duration) -> (Scene, Flow, Vec<Segment>) {
     let mut scene = Scene::with(BOTH[0], |config| {
         config.congestion_algorithm = 0;
         config.slow_start_segments_max = 2;
     });
-    let mut flow = scene.dial(peer);
+    let mut flow = scene.dial_slowly(peer, rtt);
     scene.host.send(flow.connection, &pattern(0, 2_000_000));
     let before = flow.rcv;
     let flight = scene.take_flight(&mut flow);
@@ -158,8 +163,10 @@ fn rfc6928_01_the_initial_window_is_at_most_ten_segments() {
 #[test]
 fn rfc5681_06_limited_transmit_and_fast_retransmit() {
     for peer in [Peer::default(), Peer::sack()] {
-        let (mut scene, flow, flight) = bulk(peer.clone());
+        // A path without a round trip would leave RACK no time to wait for reordering.
+        let (mut scene, flow, flight) = bulk_over(peer.clone(), millis(100));
         let last = end_of(flight.last().unwrap());
+        scene.host.advance(millis(100));
         let duplicate = |index: usize| {
             let segment = flow.seg();
             if peer.sack {

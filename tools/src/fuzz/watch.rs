@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use sidestep_stack::call::{ConnectionId, Status};
 use sidestep_stack::observe::State;
+use sidestep_stack::status::RecoveryPhase;
 
 use super::flow::is_stream;
 use super::outcome::{Outcome, Promise};
@@ -319,7 +320,10 @@ pub(crate) fn check_status(status: &Status, outcome: &mut Outcome) {
         },
     );
     outcome.require(
-        status.cwnd_octets >= u32::from(status.snd_mss).min(536) || !is_open,
+        // In fast recovery PRR says how much may leave, and that may be nothing (RFC 9937 §6).
+        status.cwnd_octets >= u32::from(status.snd_mss).min(536)
+            || status.recovery_phase == RecoveryPhase::FastRecovery
+            || !is_open,
         Promise::NumbersInOrder,
         || format!("cwnd {} SMSS {}", status.cwnd_octets, status.snd_mss),
     );

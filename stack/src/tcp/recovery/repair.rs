@@ -673,6 +673,10 @@ impl LossRecovery for Repair {
             Phase::Recovery { .. } => false,
             Phase::Resending { .. } => forward == Some(ForwardRto::Waits),
         };
+        if is_again {
+            // Twice, and nothing came of what the reports said: they are forgotten (RFC 2018 §8).
+            self.distrust_reports();
+        }
         self.mark_on_timeout(una, end, clock);
         let lost = self.pending_octets().saturating_sub(pending);
         self.end();

@@ -109,8 +109,12 @@ fn a_timeout_asks_to_be_written_with_what_led_to_it() {
     assert_eq!(triggers, [Trigger::Timeout]);
     let file = recorder.write(Vec::new(), Some(connection), "x", 0);
     let packets = read(&file.expect("memory takes it"));
-    assert_eq!(packets.len(), 16, "text once, and 15 times again");
-    let last = packets[15].comments.join(" | ");
+    assert_eq!(
+        packets.len(),
+        17,
+        "text, a tail loss probe, and 15 times again"
+    );
+    let last = packets[16].comments.join(" | ");
     assert!(last.contains("retransmission after a timeout"), "{last}");
     let words = recorder.last_words(connection).join(" | ");
     assert!(words.contains("the connection fails"), "{words}");

@@ -82,6 +82,22 @@ pub(super) struct Origins {
     pub(super) our_iss: u32,
     /// The peer's, the same in both.
     pub(super) irs: u32,
+    /// What our windows are shifted by.
+    pub(super) window_shift: u8,
+    /// What a receive buffer begins with.
+    pub(super) buffer_octets: u64,
+}
+
+impl Origins {
+    /// What a window promises, up to what a buffer begins with. How far buffers grow follows from when
+    /// the application read, which no capture tells.
+    fn window(&self, window: u16) -> u64 {
+        let octets = u64::from(window) << self.window_shift;
+        match self.buffer_octets {
+            0 => octets,
+            most => octets.min(most),
+        }
+    }
 }
 
 /// The first thing in which `ours` is not `captured`; `None` if they are the same.
@@ -106,7 +122,10 @@ pub(super) fn differ(
         return Some(Kind::Text);
     }
     // The window of a RST says nothing.
-    if windows == Windows::Compared && !captured.has(TcpFlags::RST) && then.window != now.window {
+    if windows == Windows::Compared
+        && !captured.has(TcpFlags::RST)
+        && origins.window(then.window) != origins.window(now.window)
+    {
         return Some(Kind::Window);
     }
     if options_differ(then, now, windows) {

@@ -565,6 +565,8 @@ impl<'a> Player<'a> {
         if captured.has(TcpFlags::SYN) && ours.has(TcpFlags::SYN) {
             self.origins.captured_iss = captured.header.seq.raw();
             self.origins.our_iss = ours.header.seq.raw();
+            self.origins.window_shift = ours.header.options.window_scale.unwrap_or(0);
+            self.origins.buffer_octets = self.settings.config.receive_buffer_octets;
         }
     }
 
