@@ -127,9 +127,7 @@ fn a_capture_of_a_network_plays_without_a_difference_and_with_another_window_not
     for outcome in &report.outcomes {
         let difference = outcome.difference.as_ref().expect("it differs");
         assert_eq!(difference.kind, Kind::Missing, "{report}");
-        assert_eq!(
-            difference.place, 7,
-            "SYN, ACK and four segments are the same"
-        );
+        // SYN, ACK and four segments are the same; where the peer was quick, an ACK is between them.
+        assert!((7..=8).contains(&difference.place), "{}", difference.place);
     }
 }
