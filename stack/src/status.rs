@@ -125,6 +125,8 @@ pub struct Status {
     pub sent_octets: u64,
     /// Text that was sent again, in all.
     pub resent_octets: u64,
+    /// Timeouts of RFC 4898: how often text was sent again because the retransmission timer expired.
+    pub timeouts_total: u64,
     /// Segments of any kind that left and arrived.
     pub segments_out: u32,
     pub segments_in: u32,

@@ -32,6 +32,8 @@ pub(crate) struct Totals {
     text_segments_in: u64,
     /// OctetsRetrans.
     resent_octets: u64,
+    /// Timeouts.
+    timeouts: u64,
     busy: Duration,
     peer_window: Duration,
     send_buffer: Duration,
@@ -45,6 +47,7 @@ pub(crate) struct Told {
     pub(crate) text_segments_out: u64,
     pub(crate) text_segments_in: u64,
     pub(crate) resent_octets: u64,
+    pub(crate) timeouts: u64,
     pub(crate) busy: Duration,
     pub(crate) peer_window: Duration,
     pub(crate) send_buffer: Duration,
@@ -71,6 +74,7 @@ impl Totals {
             text_segments_out: self.text_segments_out,
             text_segments_in: self.text_segments_in,
             resent_octets: self.resent_octets,
+            timeouts: self.timeouts,
             busy: self.busy,
             peer_window: self.peer_window,
             send_buffer: self.send_buffer,
@@ -112,6 +116,11 @@ impl Connection {
     /// So much of what leaves had left before.
     pub(crate) fn count_resent(&mut self, octets: u32) {
         self.totals().resent_octets += u64::from(octets);
+    }
+
+    /// The retransmission timer has expired, and text is sent again because of it.
+    pub(crate) fn count_timeout(&mut self) {
+        self.totals().timeouts += 1;
     }
 
     /// Nothing more can be sent for now: why? The congestion window takes `cwnd_room` octets more.

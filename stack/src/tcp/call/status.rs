@@ -114,6 +114,7 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
             + u64::from(window.in_flight())
             + totals.resent_octets,
         resent_octets: totals.resent_octets,
+        timeouts_total: totals.timeouts,
         segments_out: connection.segments_out,
         segments_in: connection.segments_in,
         text_segments_out: totals.text_segments_out,

@@ -278,3 +278,21 @@ fn status_counts_what_was_sent_and_what_held_it_back() {
     // The application never waited for room while all was sent: its text fitted the send buffer.
     assert_eq!(ours.sndbuf_limited_time, Duration::ZERO);
 }
+
+#[test]
+fn status_counts_timeouts_in_all_and_those_since_the_last_answer() {
+    let mut world = World::new(1);
+    let (a, _) = world.connect();
+    world.impairments.loss = 1_000;
+    world.send(A, a, &pattern(1_000));
+    world.run_for(Duration::from_secs(5));
+    let silent = world.status(A, a);
+    assert!(silent.timeouts >= 3, "{silent:?}");
+    assert_eq!(silent.timeouts_total, u64::from(silent.timeouts));
+    world.impairments.loss = 0;
+    world.run_for(Duration::from_secs(30));
+    let answered = world.status(A, a);
+    assert_eq!((answered.timeouts, answered.in_flight_octets), (0, 0));
+    // The one that was answered is the last one.
+    assert_eq!(answered.timeouts_total, silent.timeouts_total + 1);
+}

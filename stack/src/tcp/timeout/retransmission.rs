@@ -46,6 +46,7 @@ pub(crate) fn expires(connection: &mut Connection, cx: &mut Context<'_>) {
 }
 
 fn resend(connection: &mut Connection, cx: &mut Context<'_>) {
+    connection.count_timeout();
     connection.suspect_black_hole(cx);
     let window = &connection.snd.window;
     let flight_octets = window.in_flight();

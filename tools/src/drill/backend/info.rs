@@ -105,6 +105,7 @@ pub fn of_status(status: &Status, now: Option<Instant>) -> TcpInfo {
     info.set("tcpi_unacked", segments(u64::from(status.in_flight_octets)));
     info.set("tcpi_sacked", segments(u64::from(status.sacked_octets)));
     info.set("tcpi_total_retrans", status.retransmissions);
+    info.set("tcpi_total_rto", status.timeouts_total);
 
     info.set("tcpi_rtt", status.srtt.map_or(0, micros));
     info.set("tcpi_rttvar", status.rttvar.map_or(0, micros));

@@ -83,6 +83,7 @@ pub const FIELDS: &[&str] = &[
     "tcpi_snd_wnd",
     "tcpi_rcv_wnd",
     "tcpi_rehash",
+    "tcpi_total_rto",
 ];
 
 /// Words of Python that begin what we do not have.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -330,13 +330,22 @@ const INFO: &[(&str, usize, usize)] = &[
     ("tcpi_snd_wnd", 228, 4),
     ("tcpi_rcv_wnd", 232, 4),
     ("tcpi_rehash", 236, 4),
+    ("tcpi_total_rto", 240, 2),
 ];
 
 /// `TCP_INFO`.
 pub(super) fn tcp_info(sockets: &Sockets, fd: Fd) -> Result<TcpInfo, Errno> {
-    let socket = find(sockets, fd)?;
+    tcp_info_of(find(sockets, fd)?.as_fd())
+}
+
+/// `TCP_INFO` of a socket of the kernel's, as far as this kernel knows its fields.
+///
+/// # Errors
+///
+/// It is no TCP socket.
+pub fn tcp_info_of(socket: BorrowedFd<'_>) -> Result<TcpInfo, Errno> {
     let mut room = [0; 512];
-    let octets = raw::get_option(socket.as_fd(), IPPROTO_TCP, TCP_INFO, &mut room)?;
+    let octets = raw::get_option(socket, IPPROTO_TCP, TCP_INFO, &mut room)?;
     let found = room.get(..octets).unwrap_or_default();
     let mut info = TcpInfo::new();
     for (name, at, width) in INFO {
@@ -347,6 +356,11 @@ pub(super) fn tcp_info(sockets: &Sockets, fd: Fd) -> Result<TcpInfo, Errno> {
         // The places of this table are those of little-endian Linux machines too: fields are their
         // own words.
         let value = match field.len() {
+            2 => {
+                let mut half = [0; 2];
+                half.copy_from_slice(field);
+                u64::from(u16::from_ne_bytes(half))
+            }
             4 => {
                 let mut word = [0; 4];
                 word.copy_from_slice(field);

@@ -31,6 +31,8 @@ use crate::drill::run::interface_address;
 use crate::namespace::enter_own_network;
 use calls::Sockets;
 
+pub use calls::tcp_info_of;
+
 /// What the TUN is called in its namespace.
 const INTERFACE: &str = "drill0";
 
