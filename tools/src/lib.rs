@@ -9,6 +9,7 @@ pub mod capture;
 pub mod demo;
 pub mod drill;
 pub mod fuzz;
+pub mod grid;
 pub mod link;
 pub mod name_server;
 pub mod namespace;

@@ -10,6 +10,7 @@ mod bad_link;
 mod crowds;
 mod datagrams;
 mod endings;
+mod grid;
 mod groups;
 mod kernel;
 mod pings;

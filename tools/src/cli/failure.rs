@@ -11,6 +11,7 @@ use sidestep_tools::bring_up::NotUp;
 use sidestep_tools::capture::replay::ReplayError;
 use sidestep_tools::drill::suite::ScriptUnread;
 use sidestep_tools::fuzz::diff::DiffError;
+use sidestep_tools::grid::GridFailed;
 use sidestep_tools::link::real_time::{JoinFailed, MeasureFailed, SideFailed};
 use sidestep_tools::namespace::NamespaceError;
 use sidestep_tools::ping::PingFailed;
@@ -58,6 +59,9 @@ pub(super) enum Failure {
     /// Nothing was measured across a joined link.
     #[error(transparent)]
     Measure(#[from] MeasureFailed),
+    /// A run of the grid came to nothing.
+    #[error(transparent)]
+    Grid(#[from] GridFailed),
     /// A file cannot be written.
     #[error("{}: {source}", file.display())]
     Output {
@@ -106,7 +110,11 @@ impl Failure {
     /// See the help of `sidestep`.
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
-            Self::NotUp(_) | Self::Side(_) | Self::Namespace(_) | Self::Comparison(_) => 3,
+            Self::Grid(GridFailed::Side(_) | GridFailed::Tun(_) | GridFailed::Setting { .. })
+            | Self::NotUp(_)
+            | Self::Side(_)
+            | Self::Namespace(_)
+            | Self::Comparison(_) => 3,
             Self::Usage(_) => 2,
             Self::Gone(_)
             | Self::Network(_)
@@ -117,6 +125,7 @@ impl Failure {
             | Self::Replay { .. }
             | Self::Directory { .. }
             | Self::Join(_)
+            | Self::Grid(_)
             | Self::Measure(_)
             | Self::Output { .. }
             | Self::World(_)

@@ -7,6 +7,7 @@ mod demo;
 mod drill;
 mod failure;
 mod fuzz;
+mod grid;
 mod interrupt;
 mod link;
 mod nc;
@@ -49,6 +50,7 @@ struct Arguments {
 enum Command {
     Demo(demo::Arguments),
     Link(Box<link::Arguments>),
+    Grid(Box<grid::Arguments>),
     Drill(drill::Arguments),
     Up(up::Arguments),
     Nc(nc::Arguments),
@@ -66,6 +68,7 @@ pub(super) fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
+        Command::Grid(arguments) => grid::run(&arguments),
         Command::Drill(arguments) => drill::run(&arguments),
         Command::Up(arguments) => up::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
