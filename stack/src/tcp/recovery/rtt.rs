@@ -9,6 +9,9 @@ use crate::config::{Config, millis};
 /// RFC 6298 §5.7: RTO for text if the SYN had to be repeated.
 const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
 
+/// RFC 6298 §2.4: RTO is at least one second.
+const RFC_LEAST_NANOS: u64 = 1_000_000_000;
+
 /// The estimator.
 #[derive(Clone, Debug)]
 pub(crate) struct RttEstimator {
@@ -152,13 +155,18 @@ impl RttEstimator {
         };
         self.believes_next = false;
         self.estimate = Some(estimate);
-        // The clock granularity G is one nanosecond and never counts (§2.3).
-        let rto = estimate
-            .srtt
-            .saturating_add(estimate.rttvar.saturating_mul(4));
-        // §2.4 has it rounded up to one second; our least is shorter, so the round trip comes on top:
-        // a peer that delays its ACK by as much as the least does not draw a retransmission.
+        // The clock granularity G is one nanosecond and never counts (§2.3). §2.4 has RTO rounded up
+        // to one second, and a least of ours that is shorter is a margin for what the estimate cannot
+        // know, a delayed ACK or a queue that fills: it comes on top of the round trip, however long
+        // that is. RTTVAR alone is next to nothing after a flight whose every segment was measured.
         let least = nanos(millis(u64::from(self.min_ms)));
+        let variance = estimate.rttvar.saturating_mul(4);
+        let margin = if least < RFC_LEAST_NANOS {
+            variance.max(least)
+        } else {
+            variance
+        };
+        let rto = estimate.srtt.saturating_add(margin);
         let rto = if rto < least {
             least.saturating_add(estimate.srtt)
         } else {

@@ -356,6 +356,29 @@ fn rfc6298_01_the_estimator_follows_the_rfc() {
 }
 
 #[test]
+fn rfc6298_2_4_a_least_below_a_second_is_a_margin_beyond_any_round_trip() {
+    let millis = Duration::from_millis;
+    for r in [1, 199, 200, 201, 300, 900] {
+        let (mut ours, mut strict) = (
+            RttEstimator::new(&Config::default()),
+            RttEstimator::new(&Config::strict()),
+        );
+        // A flight of even round trips: RTTVAR goes to nothing.
+        for _ in 0..200 {
+            ours.on_sample(millis(r));
+            strict.on_sample(millis(r));
+        }
+        let of = |rtt: &RttEstimator| rtt.rto().as_millis() as u64;
+        assert!((r + 199..=r + 200).contains(&of(&ours)), "{r}: {ours:?}");
+        assert!(of(&strict) >= 1_000, "{r}: {strict:?}");
+    }
+    // Where the second is kept, the round trip and its variance are all that counts beyond it.
+    let mut strict = RttEstimator::new(&Config::strict());
+    strict.on_sample(millis(900));
+    assert_eq!(strict.rto(), millis(2_700));
+}
+
+#[test]
 fn rfc6298_06_the_timeout_doubles_up_to_its_cap() {
     let mut rtt = RttEstimator::new(&Config::default());
     for secs in [1, 2, 4, 8, 16, 32, 60, 60] {
