@@ -219,10 +219,11 @@ limits! {
     /// Octets that wait to be sent or acknowledged, once the buffer grew with cwnd; not above
     /// `send_buffer_octets`: it never grows.
     send_buffer_octets_max = 33_554_432, 4_096..=1_073_725_440, "twice 1 Gbit/s × 100 ms";
-    /// Ranges of out-of-order text in one connection.
-    reassembly_ranges_max = 256, 4..=65_536, "BAD-53";
-    /// Ranges of the SACK scoreboard of one connection.
-    scoreboard_ranges_max = 256, 8..=65_536, "BAD-52";
+    /// Ranges of out-of-order text in one connection: as many as segments that a slow start loses at its
+    /// end, one by one, on a path of 100 Mbit/s and 300 ms.
+    reassembly_ranges_max = 8_192, 4..=65_536, "BAD-53; 100 Mbit/s × 300 ms";
+    /// Ranges of the SACK scoreboard of one connection: as many.
+    scoreboard_ranges_max = 8_192, 8..=65_536, "BAD-52; 100 Mbit/s × 300 ms";
     /// The most text in one superpacket; 0: one segment.
     super_segment_octets = 65_000, 0..=65_000, "design §5.1";
     /// The first retransmission timeout.

@@ -84,11 +84,24 @@ impl Ranges {
 
     /// How many offsets of `range` are in the set.
     pub fn octets_within(&self, range: Range<u64>) -> u64 {
-        self.ranges[self.first_ending_after(range.start)..]
-            .iter()
-            .take_while(|found| found.start < range.end)
-            .map(|found| found.end.min(range.end) - found.start.max(range.start))
-            .sum()
+        if range.is_empty() {
+            return 0;
+        }
+        let from = self.first_ending_after(range.start);
+        let inside = self.ranges[from..].partition_point(|found| found.start < range.end);
+        let Some(last) = inside.checked_sub(1).map(|last| &self.ranges[from + last]) else {
+            return 0;
+        };
+        let to = from + inside;
+        // Whole ranges are summed up on the side where there are fewer.
+        let whole: u64 = if 2 * inside <= self.ranges.len() {
+            self.ranges[from..to].iter().map(length).sum()
+        } else {
+            let outside = self.ranges[..from].iter().chain(&self.ranges[to..]);
+            self.octets - outside.map(length).sum::<u64>()
+        };
+        let before = range.start.saturating_sub(self.ranges[from].start);
+        whole - before - last.end.saturating_sub(range.end)
     }
 
     /// True if [`insert`](Self::insert) would take `range`.

@@ -138,6 +138,9 @@ fn fifty_thousand_random_acts_agree_with_a_plain_set() {
         assert_eq!(ranges.contains(start), plain.contains(&start));
         let inside = (start..end).filter(|offset| plain.contains(offset)).count() as u64;
         assert_eq!(ranges.octets_within(start..end), inside);
+        let wide = start..start + u64::from(random.below(110));
+        let within = wide.clone().filter(|offset| plain.contains(offset));
+        assert_eq!(ranges.octets_within(wide.clone()), within.count() as u64);
         assert_eq!(ranges.contains_all(start..end), inside == end - start);
         let missing = (start..end).filter(|offset| !plain.contains(offset));
         let gaps = ranges.gaps(start..end).flatten();

@@ -186,7 +186,7 @@ pub(crate) type Recovery = Repair;
 pub(crate) fn new_recovery(config: &Config, iss: SeqNumber) -> Recovery {
     Repair::new(
         iss,
-        usize::try_from(config.scoreboard_ranges_max).unwrap_or(256),
+        usize::try_from(config.scoreboard_ranges_max).unwrap_or(8_192),
     )
 }
 
