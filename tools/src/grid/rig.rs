@@ -29,6 +29,10 @@ use crate::sim::seed_of;
 /// Packets that may wait for Sidestep in the kernel: those of a window are never lost there.
 const TX_QUEUE_PACKETS: u32 = 10_000;
 
+/// The nice value of Sidestep's packet thread. The kernel's TCP works in interrupts, before any program;
+/// ours is a program, and has at least the place of the link.
+const BEFORE_OTHERS: i32 = -20;
+
 /// Where settings are.
 const SYSCTLS: &str = "/proc/sys/net";
 
@@ -350,6 +354,12 @@ impl Place {
         if let Some(path) = wanted.capture {
             options = options.watch(CaptureWatcher::create(path).map_err(GridFailed::Machine)?);
         }
-        Ok(options.start()?)
+        // The packet thread inherits the priority of the thread that starts it.
+        let started = thread::Builder::new().spawn(move || {
+            // A kernel that refuses makes it wait for other programs; the runs tell by their lateness.
+            let _ = rustix::process::setpriority_process(None, BEFORE_OTHERS);
+            Ok(options.start().map_err(GridFailed::from))
+        });
+        finish(started.map_err(GridFailed::Machine)?)
     }
 }
