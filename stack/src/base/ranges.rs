@@ -82,6 +82,13 @@ impl Ranges {
                 .is_some_and(|found| range.end <= found.end)
     }
 
+    /// The first run of offsets of `range` that are in the set.
+    pub fn first_within(&self, range: Range<u64>) -> Option<Range<u64>> {
+        let found = self.ranges.get(self.first_ending_after(range.start))?;
+        let shared = found.start.max(range.start)..found.end.min(range.end);
+        (!shared.is_empty()).then_some(shared)
+    }
+
     /// How many offsets of `range` are in the set.
     pub fn octets_within(&self, range: Range<u64>) -> u64 {
         if range.is_empty() {

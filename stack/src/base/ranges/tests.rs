@@ -142,6 +142,13 @@ fn fifty_thousand_random_acts_agree_with_a_plain_set() {
         let within = wide.clone().filter(|offset| plain.contains(offset));
         assert_eq!(ranges.octets_within(wide.clone()), within.count() as u64);
         assert_eq!(ranges.contains_all(start..end), inside == end - start);
+        let first = (start..end).find(|at| ranges.contains(*at));
+        let shared = ranges.first_within(start..end);
+        assert_eq!(shared.as_ref().map(|it| it.start), first);
+        if let Some(shared) = shared {
+            assert!(ranges.contains_all(shared.clone()));
+            assert!(shared.end == end || !ranges.contains(shared.end));
+        }
         let missing = (start..end).filter(|offset| !plain.contains(offset));
         let gaps = ranges.gaps(start..end).flatten();
         assert!(gaps.eq(missing));

@@ -64,6 +64,7 @@ fn take_in_order(
     }
     let text = segment.text.clone();
     let octets = text.len();
+    note_overlap(connection, octets as u64);
     deliver(connection, unpinned(text, segment.frame_octets));
     let octets = octets as u32;
     let rcv_mss = connection.rcv_mss();
@@ -91,6 +92,22 @@ fn take_in_order(
         connection.rcv.out_of_order = Some(waiting);
     }
     ControlFlow::Continue(())
+}
+
+/// Text in order, of which some waits already: a duplicate of that part (RFC 2883 §4.2). One that the
+/// segment has below RCV.NXT comes first, and only the first is reported.
+fn note_overlap(connection: &mut Connection, octets: u64) {
+    let position = connection.rcv.position;
+    let Some(waiting) = &mut connection.rcv.out_of_order else {
+        return;
+    };
+    if connection.sack == Sack::NotAgreed || waiting.sack.has_duplicate() {
+        return;
+    }
+    let ranges = waiting.reassembly.ranges();
+    if let Some(duplicate) = ranges.first_within(position..position + octets) {
+        waiting.sack.on_duplicate(duplicate);
+    }
 }
 
 fn deliver(connection: &mut Connection, text: bytes::Bytes) {
@@ -121,9 +138,12 @@ fn keep_out_of_order(
             let sack = connection.sack;
             let waiting = connection.out_of_order();
             let end = position + text.len() as u64;
-            let is_duplicate = waiting.reassembly.ranges().contains_all(position..end);
-            if is_duplicate && sack == Sack::Agreed {
-                waiting.sack.on_duplicate(position..end);
+            // RFC 2883 §4.2: of a segment that is partly new, the first part that is not.
+            let duplicate = waiting.reassembly.ranges().first_within(position..end);
+            if let Some(duplicate) = duplicate
+                && sack == Sack::Agreed
+            {
+                waiting.sack.on_duplicate(duplicate);
             }
             let kept = waiting.reassembly.insert(position, &text, limits).is_ok();
             if let Some(block) = waiting.reassembly.ranges().range_with(position) {
