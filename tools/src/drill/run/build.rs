@@ -110,6 +110,13 @@ pub(super) fn segment(
             }
         }
     }
+    let is_syn = said.flags.has(TcpFlags::SYN) && !said.flags.has(TcpFlags::ACK);
+    if is_syn && flow.host_is_known && said.seq != flow.peer.script {
+        flow.asked_again = Some(Numbers {
+            script: said.seq,
+            live: flow.peer.to_live(said.seq),
+        });
+    }
     let text = text(flow, said)?;
     let options = options(flow, &said.options)?;
     let ack = match said.ack {

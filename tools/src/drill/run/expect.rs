@@ -242,6 +242,16 @@ impl Player<'_> {
             let unfinished = self.flows.find_unfinished(transport, remote);
             unfinished.filter(|_| is_syn)
         });
+        let is_taken_again = is_syn
+            && index.and_then(|index| self.flows.get(index)).is_some_and(|flow| {
+                let asked = flow.asked_again.map(|it| it.live.wrapping_add(1));
+                asked == Some(segment.ack) && segment.seq != flow.host.live
+            });
+        let index = if is_taken_again {
+            index.and_then(|index| self.flows.renew(index))
+        } else {
+            index
+        };
         let Some(flow) = index.and_then(|index| self.flows.get_mut(index)) else {
             return;
         };

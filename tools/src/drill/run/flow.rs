@@ -114,6 +114,9 @@ pub struct Flow {
     pub peer: Numbers,
     /// Whether the runner has sent anything.
     pub peer_is_known: bool,
+    /// A SYN of the runner, with a number of its own, after the connection had begun: another one
+    /// between the same ends if the host takes it (RFC 6191 §2).
+    pub asked_again: Option<Numbers>,
     /// A TSval of the host in the script and on the wire.
     pub stamps: Option<Numbers>,
     /// What the application writes.
@@ -149,6 +152,7 @@ impl Flow {
                 live: isn,
             },
             peer_is_known: false,
+            asked_again: None,
             stamps: None,
             written: Content::new(Direction::Outbound),
             written_octets: 0,
@@ -261,6 +265,19 @@ impl Flows {
                 self.open_from_new_port(transport, local)
             }
         }
+    }
+
+    /// The host has taken a SYN between ends that had a connection before: what follows is about a new
+    /// one, whose numbers begin anew.
+    pub fn renew(&mut self, index: usize) -> Option<usize> {
+        let old = self.list.get(index)?;
+        let peer = old.asked_again?;
+        let (transport, local, remote) = (old.transport, old.local, old.remote);
+        let index = self.open(transport, local, remote)?;
+        let flow = self.list.get_mut(index)?;
+        flow.peer = peer;
+        flow.peer_is_known = true;
+        Some(index)
     }
 
     fn open_from_new_port(&mut self, transport: Transport, local: SocketAddr) -> Option<usize> {
