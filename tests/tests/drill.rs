@@ -30,7 +30,7 @@ fn directory() -> PathBuf {
 
 fn files() -> Vec<PathBuf> {
     let files = scripts(&[directory()]).expect("the directory is there");
-    assert!(files.len() >= 60, "only {} scripts", files.len());
+    assert!(files.len() >= 200, "only {} scripts", files.len());
     files
 }
 
