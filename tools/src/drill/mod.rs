@@ -6,7 +6,6 @@
 
 pub mod ast;
 pub mod backend;
-pub mod compare;
 pub mod constants;
 pub mod error;
 pub mod expression;

@@ -14,7 +14,7 @@ use crate::drill::ast::{
     Action, Checksum, Contents, Direction, Event, IpFields, Packet, Payload, Position, SackBlock,
     Segment as Told, TcpFlags, TcpOption, TcpOptions, Time,
 };
-use crate::drill::compare::FIRST_STAMP;
+use crate::drill::run::flow::FIRST_STAMP;
 use crate::packet::craft::{Segment, flags};
 
 /// See the module.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sidestep_stack::Instant;
 
 use super::clock::Due;
-use super::flow::{Numbers, Transport};
+use super::flow::{FIRST_STAMP, Numbers, Transport};
 use super::matching::{Matching, Rules, difference};
 use super::player::{Player, Stop, said, since_start};
 use super::read::{Read, read};
@@ -18,7 +18,6 @@ use crate::drill::ast::{
     Contents, Event, Packet, Payload, Segment, TcpFlags, TcpOption, TcpOptions,
 };
 use crate::drill::backend::Emitted;
-use crate::drill::compare::{FIRST_STAMP, Sent};
 use crate::drill::report::{Row, Said, Verdict};
 use crate::packet::craft;
 use crate::packet::seen::{self, Seen};
@@ -216,10 +215,10 @@ impl Player<'_> {
     }
 
     /// What a packet tells about its flow the first time: ports, the first number, a timestamp.
-    pub(super) fn learn(&mut self, wanted: &Packet, seen: &Seen) {
+    fn learn(&mut self, wanted: &Packet, seen: &Seen) {
         match (&wanted.contents, &seen.payload) {
             (Contents::Tcp(said), seen::Payload::Tcp(segment)) => {
-                self.learn_segment(Some(said), segment);
+                self.learn_segment(said, segment);
             }
             (
                 Contents::Udp(_),
@@ -233,7 +232,7 @@ impl Player<'_> {
         }
     }
 
-    pub(super) fn learn_segment(&mut self, said: Option<&Segment>, segment: &craft::Segment) {
+    fn learn_segment(&mut self, said: &Segment, segment: &craft::Segment) {
         let transport = Transport::Tcp;
         let local = SocketAddr::new(segment.ip.source, segment.source_port);
         let remote = SocketAddr::new(segment.ip.destination, segment.destination_port);
@@ -259,54 +258,18 @@ impl Player<'_> {
         if is_syn && !flow.host_is_known {
             flow.host_is_known = true;
             flow.host = Numbers {
-                script: said.map_or(0, |said| said.seq),
+                script: said.seq,
                 live: segment.seq,
             };
         }
         if flow.stamps.is_none()
             && let Some((value, _)) = segment.stamps()
         {
-            let script = said.and_then(|said| stamp_of(&said.options));
-            let script = script.unwrap_or(FIRST_STAMP);
+            let script = stamp_of(&said.options).unwrap_or(FIRST_STAMP);
             flow.stamps = Some(Numbers {
                 script,
                 live: value,
             });
-        }
-    }
-
-    /// A packet that nobody expects, in the script's numbers.
-    pub(super) fn read_freely(&mut self, emitted: Emitted) -> Sent {
-        let at = since_start(emitted.at);
-        let reasons = emitted.reasons.clone();
-        let sent = |packet, wrong| Sent {
-            at,
-            packet,
-            wrong,
-            reasons,
-        };
-        let seen = match Seen::try_read(&emitted.octets) {
-            Ok(seen) => seen,
-            Err(wrong) => return sent(None, Some(wrong.to_string())),
-        };
-        match &seen.payload {
-            seen::Payload::Tcp(segment) => self.learn_segment(None, segment),
-            seen::Payload::Udp {
-                source_port,
-                destination_port,
-                ..
-            } => self.learn_ports(&seen, *source_port, *destination_port),
-            seen::Payload::Icmp { .. }
-            | seen::Payload::Fragment { .. }
-            | seen::Payload::Other { .. } => {}
-        }
-        match read(&seen, &self.flows) {
-            Ok(found) => {
-                self.seen_datagram(&found);
-                self.last_packet = Some(emitted.octets);
-                sent(Some(found.packet), found.wrong)
-            }
-            Err(what) => sent(None, Some(what)),
         }
     }
 

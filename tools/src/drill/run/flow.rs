@@ -9,6 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 use crate::drill::ast::Direction;
 use crate::drill::pattern;
 
+/// What the first TSval of a flow counts as, where the script leaves it open.
+pub const FIRST_STAMP: u32 = 1_000;
+
 /// Flows of one script.
 const FLOWS_MAX: usize = 4_096;
 

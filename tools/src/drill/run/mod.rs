@@ -10,7 +10,6 @@ mod clock;
 mod expect;
 pub mod flow;
 mod follow;
-mod free;
 pub mod matching;
 mod player;
 mod read;
@@ -30,7 +29,6 @@ use super::backend::{Host, HostError, api};
 use super::report::{Backend, Outcome, Report};
 use super::sysctl::{self, Meaning};
 
-pub(super) use free::play_freely;
 pub use matching::Matching;
 pub use player::Stop;
 

@@ -20,7 +20,6 @@ use crate::drill::ast::{
     TcpFlags, Time,
 };
 use crate::drill::backend::{Emitted, Ended, Fd, Host, HostError, Syscall, TcpInfo};
-use crate::drill::compare::Answer;
 use crate::drill::expression::{self, Fields, Program, Variables};
 use crate::drill::report::{Backend, Failure, OnWire, Outcome, Report, Row, Said, Verdict};
 
@@ -89,8 +88,6 @@ pub(super) struct Player<'a> {
     pub(super) variables: Variables,
     /// Something did not happen when it had to.
     pub(super) is_late: bool,
-    /// What the host did, if the script is played freely.
-    pub(super) answers: Option<Vec<Answer>>,
     /// Everything that crossed the wire.
     packets: Vec<OnWire>,
 }
@@ -136,7 +133,6 @@ impl<'a> Player<'a> {
             rows: Vec::new(),
             variables: Variables::default(),
             is_late: false,
-            answers: None,
             packets: Vec::new(),
         }
     }
@@ -434,16 +430,6 @@ impl<'a> Player<'a> {
             Syscall::Receive { flags, .. } => *flags,
             _ => 0,
         };
-        if let Some(answers) = &mut self.answers {
-            let flow = pending.subject.flow;
-            let wrong = results::check_received(call, flags, &outcome, flow, &mut self.flows);
-            if let Some(answer) = answers.last_mut() {
-                answer.wrong = wrong;
-                answer.outcome = Some(outcome.clone());
-            }
-            self.follow(&pending, &outcome);
-            return Ok(());
-        }
         let said = &pending.call.result;
         let difference = results::difference(call, said, &outcome)
             .or_else(|| {

@@ -153,36 +153,11 @@ impl KernelHost {
         })
     }
 
-    /// Ends all sockets without a word, forgets what was sent, and lets time begin anew: for the next
-    /// script in the same namespace.
-    ///
-    /// # Errors
-    ///
-    /// No thread can be started for the calls.
-    pub fn restart(&mut self) -> Result<(), HostError> {
-        self.end_sockets(Farewell::Abort);
-        self.collect()?;
-        self.emitted.clear();
-        self.ended = None;
-        self.clock = RealTime::start();
-        let theirs = Arc::clone(&self.sockets);
-        self.worker = Worker::start(self.clock, move |call| calls::carry_out(&theirs, call))?;
-        Ok(())
-    }
-
-    fn end_sockets(&mut self, farewell: Farewell) {
+    /// A call that waits is woken; a socket that was never connected says so, which is nobody's loss.
+    fn end_sockets(&self) {
         let sockets: Vec<Arc<OwnedFd>> = self.sockets.lock().values().cloned().collect();
         for socket in sockets {
-            // One that was never connected says so, and a call that waits is woken all the same.
-            match farewell {
-                Farewell::Abort => {
-                    let at_once = Some(Duration::ZERO);
-                    let _ = rustix::net::sockopt::set_socket_linger(&*socket, at_once);
-                }
-                Farewell::Wake => {
-                    let _ = rustix::net::shutdown(&*socket, Shutdown::Both);
-                }
-            }
+            let _ = rustix::net::shutdown(&*socket, Shutdown::Both);
         }
         self.sockets.lock().clear();
     }
@@ -330,15 +305,6 @@ impl Host for KernelHost {
 impl Drop for KernelHost {
     /// Ends a call that still blocks: its thread goes when nobody hands it calls any more.
     fn drop(&mut self) {
-        self.end_sockets(Farewell::Wake);
+        self.end_sockets();
     }
-}
-
-/// How sockets end that nobody closed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Farewell {
-    /// By a RST, and no state remains.
-    Abort,
-    /// In a way that wakes whoever waits for them.
-    Wake,
 }
