@@ -242,10 +242,12 @@ impl Player<'_> {
             unfinished.filter(|_| is_syn)
         });
         let is_taken_again = is_syn
-            && index.and_then(|index| self.flows.get(index)).is_some_and(|flow| {
-                let asked = flow.asked_again.map(|it| it.live.wrapping_add(1));
-                asked == Some(segment.ack) && segment.seq != flow.host.live
-            });
+            && index
+                .and_then(|index| self.flows.get(index))
+                .is_some_and(|flow| {
+                    let asked = flow.asked_again.map(|it| it.live.wrapping_add(1));
+                    asked == Some(segment.ack) && segment.seq != flow.host.live
+                });
         let index = if is_taken_again {
             index.and_then(|index| self.flows.renew(index))
         } else {

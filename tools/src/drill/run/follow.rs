@@ -5,9 +5,10 @@
 
 use std::net::SocketAddr;
 
+use super::calling::Pending;
 use super::calls::{self, Descriptor};
 use super::flow::Transport;
-use super::player::{Pending, Player};
+use super::player::Player;
 use crate::drill::ast::{Call, SocketKind};
 use crate::drill::backend::{Fd, Outcome, Syscall};
 

@@ -4,12 +4,15 @@
 //! others, and lets time pass between them. `run` builds the host for it. Nothing here prints, and on
 //! the stack the same script gives the same report on any machine.
 
+mod assertions;
 mod build;
+mod calling;
 mod calls;
 mod clock;
 mod expect;
 pub mod flow;
 mod follow;
+mod inbound;
 pub mod matching;
 mod player;
 mod read;

@@ -10,17 +10,14 @@ use std::time::Duration;
 
 use sidestep_stack::Instant;
 
-use super::build::{self, CannotBuild, IcmpEnds};
-use super::calls::{self, Descriptor, Subject, Translator};
+use super::calling::Pending;
+use super::calls::Descriptor;
 use super::clock::{Clock, Due};
-use super::flow::{Begins, Flows, Transport};
-use super::{Matching, Punctuality, Settings, first_number, results, text};
-use crate::drill::ast::{
-    Action, Command, Contents, Direction, Effect, Event, Packet, Position, Script, SystemCall,
-    TcpFlags, Time,
-};
-use crate::drill::backend::{Emitted, Ended, Fd, Host, HostError, Syscall, TcpInfo};
-use crate::drill::expression::{self, Fields, Program, Variables};
+use super::flow::Flows;
+use super::{Matching, Punctuality, Settings, first_number, text};
+use crate::drill::ast::{Action, Direction, Event, Position, Script};
+use crate::drill::backend::{Emitted, Fd, Host, HostError};
+use crate::drill::expression::Variables;
 use crate::drill::report::{Backend, Failure, OnWire, Outcome, Report, Row, Said, Verdict};
 
 /// Why a script does not go on.
@@ -46,28 +43,16 @@ impl From<HostError> for Stop {
 }
 
 /// How long a packet is waited for beyond its time, to be able to say that it was late.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// How long an event that may happen at any time is waited for.
 const ANY_TIME: Duration = Duration::from_secs(200);
 
 /// Packets that a report holds.
-const PACKETS_MAX: usize = 65_536;
+pub(super) const PACKETS_MAX: usize = 65_536;
 
 /// Events and packets that are shown beyond the first difference.
-const AFTER_MAX: usize = 5;
-
-/// A call that has begun and not ended.
-#[derive(Debug)]
-pub(super) struct Pending<'a> {
-    pub(super) event: &'a Event,
-    pub(super) call: &'a SystemCall,
-    pub(super) syscall: Syscall,
-    pub(super) subject: Subject,
-    /// When it has to return; `None`: at once.
-    pub(super) returns: Option<(Duration, Duration)>,
-    pub(super) row: usize,
-}
+pub(super) const AFTER_MAX: usize = 5;
 
 /// See the module.
 pub(super) struct Player<'a> {
@@ -89,7 +74,7 @@ pub(super) struct Player<'a> {
     /// Something did not happen when it had to.
     pub(super) is_late: bool,
     /// Everything that crossed the wire.
-    packets: Vec<OnWire>,
+    pub(super) packets: Vec<OnWire>,
 }
 
 /// Plays a script on a host in virtual time.
@@ -169,7 +154,7 @@ impl<'a> Player<'a> {
         })
     }
 
-    fn unsupported(event: &Event, what: impl Into<String>) -> Stop {
+    pub(super) fn unsupported(event: &Event, what: impl Into<String>) -> Stop {
         Stop::Unsupported {
             position: event.position,
             what: what.into(),
@@ -258,292 +243,6 @@ impl<'a> Player<'a> {
             ));
         }
         Ok(())
-    }
-
-    // Packets that arrive.
-
-    pub(super) fn inbound(&mut self, event: &Event, packet: &Packet, due: Due) -> Result<(), Stop> {
-        let octets = self
-            .build(packet)
-            .map_err(|error| Self::unsupported(event, error.to_string()))?;
-        self.mark(event, due);
-        self.push_row(Row {
-            position: Some(event.position),
-            expected: Some(said(due, text::of_packet(packet))),
-            ..Row::default()
-        });
-        self.crossed(OnWire {
-            at: self.now(),
-            direction: Direction::Inbound,
-            octets: octets.clone(),
-            reasons: Vec::new(),
-        });
-        self.host.arrives(&octets)?;
-        self.drain()
-    }
-
-    fn crossed(&mut self, packet: OnWire) {
-        if self.packets.len() < PACKETS_MAX {
-            self.packets.push(packet);
-        }
-    }
-
-    /// The octets of a packet of the script.
-    pub(super) fn build(&mut self, packet: &Packet) -> Result<Vec<u8>, CannotBuild> {
-        let flows = &mut self.flows;
-        let mut flow_for = |transport, begins, ports: Option<crate::drill::ast::Ports>| {
-            let index = match ports {
-                Some(ports) => flows.between(transport, ports.destination, ports.source),
-                None => flows.for_inbound(transport, begins),
-            };
-            index.ok_or(CannotBuild::TooManyFlows)
-        };
-        match &packet.contents {
-            Contents::Tcp(said) => {
-                let is_syn = said.flags.has(TcpFlags::SYN) && !said.flags.has(TcpFlags::ACK);
-                let begins = if is_syn {
-                    Begins::Connection
-                } else {
-                    Begins::Nothing
-                };
-                let index = flow_for(Transport::Tcp, begins, said.ports)?;
-                let flow = self.flows.get_mut(index).ok_or(CannotBuild::TooManyFlows)?;
-                build::segment(flow, said, packet.ip)
-            }
-            Contents::Udp(said) => {
-                let index = flow_for(Transport::Udp, Begins::Nothing, said.ports)?;
-                let flow = self.flows.get_mut(index).ok_or(CannotBuild::TooManyFlows)?;
-                build::datagram(flow, said, packet.ip)
-            }
-            Contents::Icmp(said) => {
-                let about = match said.quoted {
-                    Some(crate::drill::ast::Quoted::Udp { .. }) => Transport::Udp,
-                    Some(crate::drill::ast::Quoted::Tcp { .. }) => Transport::Tcp,
-                    None if self.flows.current(Transport::Tcp).is_some() => Transport::Tcp,
-                    None => Transport::Udp,
-                };
-                let options = &self.script.options;
-                let flow = self.flows.current(about);
-                let ends = IcmpEnds {
-                    local: options.local_address(),
-                    remote: options.remote_address(),
-                    flow: flow.and_then(|index| self.flows.get(index)),
-                    last: self.last_packet.as_deref(),
-                };
-                build::icmp(ends, said, packet.ip)
-            }
-        }
-    }
-
-    // Calls.
-
-    pub(super) fn call(
-        &mut self,
-        event: &'a Event,
-        call: &'a SystemCall,
-        due: Due,
-    ) -> Result<(), Stop> {
-        let returns = call.returns_at.map(|at| {
-            let at = self.clock.returns(event.time, at);
-            let tolerance = self
-                .clock
-                .tolerance(at.saturating_sub(due.from), &self.script.options);
-            (at, tolerance)
-        });
-        let mut translator = Translator {
-            options: &self.script.options,
-            descriptors: &self.descriptors,
-            flows: &mut self.flows,
-        };
-        let (syscall, subject) = translator
-            .translate(&call.call)
-            .map_err(|what| Self::unsupported(event, what))?;
-        self.mark(event, due);
-        let row = self.push_row(row_of(event, due, text::of_call(call)));
-        self.pending = Some(Pending {
-            event,
-            call,
-            syscall: syscall.clone(),
-            subject,
-            returns,
-            row,
-        });
-        self.host.begin(syscall).map_err(|error| match error {
-            HostError::Unsupported(what) => Self::unsupported(event, what),
-            error => Stop::Host(error),
-        })?;
-        self.drain()?;
-        if returns.is_some() {
-            return Ok(());
-        }
-        let patience = self.now() + self.host.patience();
-        while self.pending.is_some() && self.now() < patience {
-            self.host.pass(Instant::ZERO + patience)?;
-            self.drain()?;
-        }
-        match &self.pending {
-            None => Ok(()),
-            Some(_) => Err(Self::fail(
-                event,
-                format!(
-                    "{} blocks, and the script does not say that it does (`...`)",
-                    calls::call_name(&call.call)
-                ),
-            )),
-        }
-    }
-
-    /// Waits for the call that blocks.
-    fn await_pending(&mut self) -> Result<(), Stop> {
-        self.drain()?;
-        let Some(pending) = &self.pending else {
-            return Ok(());
-        };
-        let (event, call) = (pending.event, pending.call);
-        let (at, tolerance) = pending.returns.unwrap_or_default();
-        let latest = at + tolerance + GRACE;
-        while self.pending.is_some() && self.now() < latest {
-            self.host.pass(Instant::ZERO + latest)?;
-            self.drain()?;
-        }
-        if self.pending.is_none() {
-            return Ok(());
-        }
-        Err(Self::fail(
-            event,
-            format!(
-                "{} has not returned by {}",
-                calls::call_name(&call.call),
-                text::of_moment(self.now())
-            ),
-        ))
-    }
-
-    fn ended(&mut self, ended: Ended) -> Result<(), Stop> {
-        let Some(pending) = self.pending.take() else {
-            return Ok(());
-        };
-        let Ended { at, outcome } = ended;
-        let at = since_start(at);
-        let call = &pending.call.call;
-        let flags = match &pending.syscall {
-            Syscall::Receive { flags, .. } => *flags,
-            _ => 0,
-        };
-        let said = &pending.call.result;
-        let difference = results::difference(call, said, &outcome)
-            .or_else(|| {
-                let flow = pending.subject.flow;
-                results::check_received(call, flags, &outcome, flow, &mut self.flows)
-            })
-            .or_else(|| {
-                let (due, tolerance) = pending.returns?;
-                let is_early = at + tolerance < due;
-                self.is_late |= is_early || at > due + tolerance;
-                (is_early || at > due + tolerance).then(|| {
-                    format!(
-                        "{} returned at {}, the script says at {}",
-                        calls::call_name(call),
-                        text::of_moment(at),
-                        text::of_moment(due)
-                    )
-                })
-            });
-        if let Some(row) = self.rows.get_mut(pending.row) {
-            row.actual = Some(Said {
-                at,
-                until: None,
-                text: text::of_ended(pending.call, &outcome),
-            });
-            if difference.is_some() {
-                row.verdict = Verdict::Differs;
-                row.reasons = self
-                    .host
-                    .remarks()
-                    .into_iter()
-                    .rev()
-                    .take(AFTER_MAX)
-                    .map(|(_, line)| line)
-                    .collect();
-                row.reasons.reverse();
-            }
-        }
-        self.follow(&pending, &outcome);
-        match difference {
-            None => Ok(()),
-            Some(message) => Err(Self::fail(pending.event, message)),
-        }
-    }
-
-    // Commands and assertions.
-
-    pub(super) fn command(&mut self, command: &Command) -> Result<(), Stop> {
-        for effect in &command.effects {
-            match effect {
-                Effect::Sleep(time) => {
-                    let until = self.now() + *time;
-                    self.pass_to(until)?;
-                    self.clock.happened(
-                        Time::Any,
-                        self.clock.due(Time::Any, &self.script.options),
-                        until,
-                    );
-                }
-                Effect::Sysctl { name, value } => {
-                    let is_init = self
-                        .script
-                        .init
-                        .iter()
-                        .any(|init| std::ptr::eq(init, command));
-                    // The host was built with those.
-                    if !is_init {
-                        self.host.set(name, value).map_err(|error| match error {
-                            HostError::Unsupported(what) => Stop::Unsupported {
-                                position: command.position,
-                                what: what.to_owned(),
-                            },
-                            error => Stop::Host(error),
-                        })?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn assert(&mut self, event: &Event, program: &Program, due: Due) -> Result<(), Stop> {
-        let Some(fd) = self.last_fd else {
-            return Err(Self::fail(event, "no system call was made before"));
-        };
-        let info = self
-            .host
-            .tcp_info(fd)
-            .map_err(|errno| Self::fail(event, format!("TCP_INFO of the socket: {errno:?}")))?;
-        let row = self.push_row(row_of(event, due, "%{ … }%".to_owned()));
-        let evaluated = expression::evaluate(program, &mut self.variables, &Known(&info));
-        let (message, printed) = match evaluated {
-            Err((position, error)) => {
-                let what = format!("{position}: {error}");
-                return Err(Self::unsupported(event, what));
-            }
-            Ok(outcome) => (outcome.failed.map(|failed| failed.text), outcome.printed),
-        };
-        if let Some(row) = self.rows.get_mut(row) {
-            if !printed.is_empty() {
-                row.actual = Some(Said {
-                    at: since_start(self.host.now()),
-                    until: None,
-                    text: printed.join("\n"),
-                });
-            }
-            if message.is_some() {
-                row.verdict = Verdict::Differs;
-            }
-        }
-        match message {
-            None => Ok(()),
-            Some(message) => Err(Self::fail(event, message)),
-        }
     }
 
     // The end.
@@ -652,23 +351,10 @@ pub(super) fn said(due: Due, text: String) -> Said {
     }
 }
 
-fn row_of(event: &Event, due: Due, text: String) -> Row {
+pub(super) fn row_of(event: &Event, due: Due, text: String) -> Row {
     Row {
         position: Some(event.position),
         expected: Some(said(due, text)),
         ..Row::default()
-    }
-}
-
-struct Known<'a>(&'a TcpInfo);
-
-impl Fields for Known<'_> {
-    fn field(&self, name: &str) -> Option<i64> {
-        // Scripts of packetdrill know some fields by the name of what they count.
-        self.0.get(name).or_else(|| match name {
-            "tcpi_cwnd" => self.0.get("tcpi_snd_cwnd"),
-            "tcpi_ssthresh" => self.0.get("tcpi_snd_ssthresh"),
-            _ => None,
-        })
     }
 }
