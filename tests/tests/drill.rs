@@ -15,11 +15,14 @@ use std::time::{Duration, Instant};
 use sidestep_tools::drill::ladder::{Extent, ladder};
 use sidestep_tools::drill::report::{Backend, Outcome};
 use sidestep_tools::drill::run::{Matching, Settings};
-use sidestep_tools::drill::suite::{Judged, Tally, run_all, scripts};
+use sidestep_tools::drill::suite::{Judged, Tally, run_all, run_file, scripts};
 use sidestep_tools::drill::{parse, parse_octets};
 
 /// Scripts at one time where they mostly wait for time to pass.
 const JOBS_IN_REAL_TIME: usize = 24;
+
+/// How often a script that failed among others is played by itself.
+const HEARINGS: usize = 3;
 
 /// How late a busy machine may be.
 const REAL_TIME_TOLERANCE: Duration = Duration::from_millis(60);
@@ -41,9 +44,18 @@ fn name_of(file: &str) -> String {
     name.strip_suffix(".pkt").unwrap_or(name).to_owned()
 }
 
-/// What went wrong with each script that did not pass, by name.
-fn play(backend: Backend, settings: &Settings, jobs: usize) -> (Tally, BTreeMap<String, String>) {
+/// What became of all scripts.
+struct Played {
+    tally: Tally,
+    /// What went wrong with each script that did not pass, by name.
+    wrong: BTreeMap<String, String>,
+    /// What this machine lacks for a script, by name.
+    not_run: BTreeMap<String, String>,
+}
+
+fn play(backend: Backend, settings: &Settings, jobs: usize) -> Played {
     let mut wrong = BTreeMap::new();
+    let mut not_run = BTreeMap::new();
     let tally = run_all(
         &files(),
         backend,
@@ -52,18 +64,22 @@ fn play(backend: Backend, settings: &Settings, jobs: usize) -> (Tally, BTreeMap<
         |judged: &Judged| match judged {
             Ok(report) if report.passed() => {}
             Ok(report) => {
-                let text = match &report.outcome {
-                    Outcome::Unavailable { what } => what.clone(),
+                let name = name_of(&report.file);
+                match &report.outcome {
+                    Outcome::Unavailable { what } => not_run.insert(name, what.clone()),
                     Outcome::Passed | Outcome::Failed(_) | Outcome::Unsupported { .. } => {
-                        ladder(report, Extent::default())
+                        wrong.insert(name, ladder(report, Extent::default()))
                     }
                 };
-                wrong.insert(name_of(&report.file), text);
             }
             Err(error) => panic!("{error}"),
         },
     );
-    (tally, wrong)
+    Played {
+        tally,
+        wrong,
+        not_run,
+    }
 }
 
 /// The lines of a table below `tests/drill`: the script, then what is said of it.
@@ -85,18 +101,26 @@ fn table(file: &str) -> BTreeMap<String, Vec<String>> {
     lines
 }
 
-/// Everything that is wrong is in the table, and everything in the table is wrong.
-fn exactly(wrong: &BTreeMap<String, String>, file: &str) {
+/// True if a script passes when it is played by itself: where many are played at one time, a busy
+/// machine may be late for some.
+fn passes_alone(name: &str, backend: Backend, settings: &Settings) -> bool {
+    let file = directory().join(format!("{name}.pkt"));
+    (0..HEARINGS).any(|_| run_file(&file, backend, settings).is_ok_and(|it| it.passed()))
+}
+
+/// Everything that is wrong is in the table, and everything in the table that was run is wrong.
+fn exactly(played: &Played, file: &str, backend: Backend, settings: &Settings) {
     let listed = table(file);
+    let wrong = &played.wrong;
     for (name, text) in wrong {
         assert!(
-            listed.contains_key(name),
+            listed.contains_key(name) || passes_alone(name, backend, settings),
             "{name} is not in {file}:\n{text}"
         );
     }
     for name in listed.keys() {
         assert!(
-            wrong.contains_key(name),
+            wrong.contains_key(name) || played.not_run.contains_key(name),
             "{name} passes: take it out of {file}"
         );
     }
@@ -105,11 +129,11 @@ fn exactly(wrong: &BTreeMap<String, String>, file: &str) {
 #[test]
 fn every_script_holds_on_our_stack() {
     let began_at = Instant::now();
-    let (tally, wrong) = play(Backend::Stack, &Settings::default(), 2);
-    if let Some(text) = wrong.values().next() {
-        panic!("{} fail, the first one:\n{text}", wrong.len());
+    let played = play(Backend::Stack, &Settings::default(), 2);
+    if let Some(text) = played.wrong.values().next() {
+        panic!("{} fail, the first one:\n{text}", played.wrong.len());
     }
-    assert_eq!(tally.passed, files().len());
+    assert_eq!(played.tally.passed, files().len());
     assert!(began_at.elapsed() < Duration::from_secs(10));
 }
 
@@ -119,8 +143,8 @@ fn another_seed_changes_no_outcome() {
         seed: 4_294_967_291,
         ..Settings::default()
     };
-    let (_, wrong) = play(Backend::Stack, &settings, 2);
-    assert_eq!(wrong.into_values().next(), None);
+    let played = play(Backend::Stack, &settings, 2);
+    assert_eq!(played.wrong.into_values().next(), None);
 }
 
 #[test]
@@ -129,8 +153,9 @@ fn every_script_holds_through_the_crate_but_for_what_it_has_no_call_for() {
         real_time_tolerance: REAL_TIME_TOLERANCE,
         ..Settings::default()
     };
-    let (_, wrong) = play(Backend::Api, &settings, JOBS_IN_REAL_TIME);
-    exactly(&wrong, "api-exceptions.tsv");
+    let played = play(Backend::Api, &settings, JOBS_IN_REAL_TIME);
+    assert_eq!(played.tally.unavailable, 0, "{:?}", played.not_run);
+    exactly(&played, "api-exceptions.tsv", Backend::Api, &settings);
 }
 
 #[test]
@@ -140,13 +165,12 @@ fn every_script_holds_on_the_kernel_but_for_the_exceptions() {
         real_time_tolerance: REAL_TIME_TOLERANCE,
         ..Settings::default()
     };
-    let (tally, wrong) = play(Backend::Kernel, &settings, JOBS_IN_REAL_TIME);
-    if tally.unavailable > 0 {
-        let why = wrong.into_values().next().unwrap_or_default();
-        println!("SKIPPED, the kernel's share of the drill scripts: {why}");
-        return;
+    let played = play(Backend::Kernel, &settings, JOBS_IN_REAL_TIME);
+    // A host may refuse one setting, such as an algorithm that its administrator does not allow.
+    for (name, why) in &played.not_run {
+        println!("SKIPPED on the kernel: {name}: {why}");
     }
-    exactly(&wrong, "kernel-exceptions.tsv");
+    exactly(&played, "kernel-exceptions.tsv", Backend::Kernel, &settings);
 }
 
 #[test]
