@@ -18,6 +18,7 @@ use crate::tcp::send::window::AckStanding;
 use crate::tcp::state;
 use crate::tcp::timers::Timer;
 use crate::wire::tcp::TcpFlags;
+use crate::wire::tcp_options::SackBlocks;
 
 const FIFTH: &str = "RFC 9293 §3.10.7.4, fifth";
 
@@ -43,8 +44,8 @@ pub(crate) fn check_ack(
                 return ControlFlow::Break(Verdict::Dropped(Discard::TcpUnacceptableAck));
             }
             AckStanding::New | AckStanding::Repeated => take_ack(connection, segment, cx),
-            // Old news; its text may still be new.
-            AckStanding::Old => {}
+            // Old news, but for what it reports; its text may still be new.
+            AckStanding::Old => take_late_reports(connection, segment, cx),
         }
     }
     hear(connection, segment, cx);
@@ -89,26 +90,69 @@ pub(crate) fn take_ack(connection: &mut Connection, segment: &Segment, cx: &mut 
         clock: loss::clock(connection, cx),
         echoed_at: echoed_at(connection, segment, cx),
     };
-    let outcome = connection.recovery.on_ack(&sample, &segment.options.sack);
+    take_sample(
+        connection,
+        segment.flags,
+        &sample,
+        &segment.options.sack,
+        cx,
+    );
+    let opened = was_closed && connection.snd.window.wnd() > 0;
+    if opened && sample.acked_octets() == 0 {
+        on_window_opened(connection);
+    }
+}
+
+/// An acknowledgment below SND.UNA was overtaken. "Upon the receipt of any ACK containing SACK
+/// information, the scoreboard MUST be updated" (RFC 6675 §5): with what stands above SND.UNA. What lies
+/// below may have been a duplicate then or not, and nobody can tell any more.
+fn take_late_reports(connection: &mut Connection, segment: &Segment, cx: &mut Context<'_>) {
+    let una = connection.snd.window.una;
+    let mut reports = SackBlocks::new();
+    for block in segment.options.sack.as_slice() {
+        if una.is_before(block.left) {
+            reports.push(*block);
+        }
+    }
+    if reports.is_empty() {
+        return;
+    }
+    let sample = AckSample {
+        una_before: una,
+        ack: una,
+        nxt: connection.snd.window.nxt,
+        smss: connection.smss(),
+        is_duplicate: false,
+        clock: loss::clock(connection, cx),
+        echoed_at: None,
+    };
+    take_sample(connection, segment.flags, &sample, &reports, cx);
+}
+
+/// What an acknowledgment says goes its way.
+fn take_sample(
+    connection: &mut Connection,
+    flags: TcpFlags,
+    sample: &AckSample,
+    reports: &SackBlocks,
+    cx: &mut Context<'_>,
+) {
+    let outcome = connection.recovery.on_ack(sample, reports);
     if let Some(round_trip) = outcome.round_trip {
         on_round_trip(connection, round_trip, cx);
     }
     if sample.acked_octets() > 0 {
-        on_progress(connection, &sample, cx);
+        on_progress(connection, sample, cx);
         connection.path_probe_acked(sample.ack, cx);
     }
     loss::tell(connection, &outcome, cx);
-    congestion::on_outcome(connection, segment.flags, &sample, &outcome, cx);
+    congestion::on_outcome(connection, flags, sample, &outcome, cx);
     let progress = if sample.acked_octets() > 0 {
         loss::Progress::Yes
     } else {
         loss::Progress::No
     };
     loss::pace(connection, &outcome, progress);
-    let opened = was_closed && connection.snd.window.wnd() > 0;
-    if opened && sample.acked_octets() == 0 {
-        on_window_opened(connection);
-    }
 }
 
 /// When we sent what the peer echoes, in whole ticks of the timestamp clock.
