@@ -90,17 +90,22 @@ pub enum OptionRefused {
 
 /// Options of packetdrill that concern how it runs, not what the script means.
 const WITHOUT_MEANING: &[&str] = &[
+    "code_command",
+    "code_format",
+    "code_sockopt",
     "dry_run",
     "debug",
     "gateway_ip",
     "init_scripts",
     "is_anyip",
+    "mss",
     "netmask_ip",
     "non_fatal",
     "persistent_tun_dev",
     "send_omit_free",
     "speed",
     "strict_segments",
+    "tcp_ts_ecr_scaled",
     "use_expect_payload",
     "verbose",
 ];
@@ -189,9 +194,10 @@ impl Options {
         match name {
             "ip_version" => {
                 self.ip_version = Some(match value {
-                    "ipv4" => Family::V4,
+                    // Of a socket of both families the packets are the same.
+                    "ipv4" | "ipv4_mapped_ipv6" => Family::V4,
                     "ipv6" => Family::V6,
-                    _ => return Err(bad("ipv4 or ipv6")),
+                    _ => return Err(bad("ipv4, ipv4_mapped_ipv6 or ipv6")),
                 });
             }
             "local_ip" => self.local_ip = Some(value.parse().map_err(|_| bad("an address"))?),

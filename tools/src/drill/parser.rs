@@ -79,8 +79,15 @@ fn script(file: &str, text: &str) -> Parsed<Script> {
         variables: Vec::new(),
     };
     let mut events = Vec::new();
-    while *statements.tokens.kind() != Kind::End {
+    while !matches!(statements.tokens.kind(), Kind::End | Kind::Command(_)) {
         events.push(statements.event()?);
+    }
+    // Commands that clean up may stand at the end, without a time. There is nothing to clean up.
+    while let Kind::Command(_) = statements.tokens.kind() {
+        command_in_quotes(&mut statements.tokens)?;
+    }
+    if *statements.tokens.kind() != Kind::End {
+        return Err(statements.tokens.unexpected("a time"));
     }
     script.events = events;
     Ok(script)

@@ -117,17 +117,17 @@ settings! {
     "tcp_congestion_control" => entry!(congestion_algorithm, Same);
     "tcp_dsack" => fixed(&["1"], "duplicate SACKs are always sent");
     "tcp_ecn" => entry!(ecn, Same);
-    "tcp_early_retrans" => fixed(&["0"], "there are no tail loss probes");
+    "tcp_early_retrans" => fixed(&["0", "3", "4"], "tail loss probes are sent where SACK is agreed");
     "tcp_fack" => fixed(&["0"], "there is no forward acknowledgment");
-    "tcp_fastopen" => fixed(&["0", "1", "2", "3"], "a socket that asks for fast open has it");
-    "tcp_frto" => fixed(&["0"], "there is no F-RTO");
-    "tcp_recovery" => fixed(&["0"], "there is no RACK");
+    "tcp_fastopen" => Rule::NoMeaning;
+    "tcp_frto" => fixed(&["0", "1", "2"], "F-RTO always runs");
+    "tcp_recovery" => fixed(&["0", "1"], "RACK runs where SACK is agreed, three duplicates count elsewhere");
     "tcp_retrans_collapse" => fixed(&["0"], "retransmissions are cut as the text was");
     "tcp_rfc1337" => fixed(&["1"], "a RST in TIME-WAIT is ignored");
     "tcp_sack" => fixed(&["1"], "SACK is always offered");
     "tcp_slow_start_after_idle" => fixed(&["1"], "the congestion window restarts after idleness");
     "tcp_thin_linear_timeouts" => fixed(&["0"], "timeouts always back off");
-    "tcp_timestamps" => fixed(&["1", "2"], "timestamps are always offered");
+    "tcp_timestamps" => fixed(&["0", "1", "2"], "timestamps are offered, and agreed to where the peer offers them");
     "tcp_window_scaling" => fixed(&["1"], "window scaling is always offered");
     "icmp_echo_ignore_all" => fixed(&["0"], "echo requests are answered");
     "ip_no_pmtu_disc" => fixed(&["0"], "the path MTU is always discovered");
@@ -199,6 +199,14 @@ pub fn apply(name: &str, value: &str, config: &mut Config) -> Meaning {
             *entry(config) = limit.map_or(value, |it| value.clamp(it.least, it.most));
             Meaning::Applied
         }
+    }
+}
+
+/// What a setting means to a stack that is there already: its configuration stands.
+pub fn later(name: &str, value: &str) -> Meaning {
+    match apply(name, value, &mut Config::default()) {
+        Meaning::Applied => Meaning::Cannot("the settings of a stack stand from its beginning on"),
+        meaning => meaning,
     }
 }
 

@@ -17,6 +17,12 @@ pub(super) fn effects(text: &str) -> Vec<Effect> {
 fn effects_of(words: &[String]) -> Vec<Effect> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
+        // The helper of packetdrill's own sets: files and what is written into them.
+        [helper, settings @ ..] if helper.ends_with("set_sysctls.py") => settings
+            .iter()
+            .filter_map(|it| it.strip_prefix("/proc/sys/")?.split_once('='))
+            .map(|(name, value)| setting(name.replace('/', "."), value))
+            .collect(),
         ["sysctl" | "/sbin/sysctl", settings @ ..] => settings
             .iter()
             .filter_map(|it| it.split_once('='))
@@ -59,7 +65,8 @@ fn simple_commands(text: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
-    // A character that cannot be in a word ends the last one.
+    // A line may go on behind a backslash. A character that cannot be in a word ends the last one.
+    let text = text.replace("\\\n", " ");
     for character in text.chars().chain(['\n']) {
         match (quote, character) {
             (Some(open), it) if it == open => quote = None,

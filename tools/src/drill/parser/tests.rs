@@ -271,6 +271,27 @@ fn commands_have_their_effects_and_no_others() {
             setting("net.ipv4.tcp_dsack", "1"),
         ]
     );
+    // A line goes on behind a backslash; the helper of packetdrill's sets writes into files.
+    let script = read(
+        "`sysctl -q net.ipv4.tcp_ecn=1 \\\n net.ipv4.tcp_retries2=4\n\
+         ../common/set_sysctls.py /proc/sys/net/ipv4/tcp_fin_timeout=3`",
+    );
+    assert_eq!(
+        script.init[0].effects,
+        [
+            setting("net.ipv4.tcp_ecn", "1"),
+            setting("net.ipv4.tcp_retries2", "4"),
+            setting("net.ipv4.tcp_fin_timeout", "3"),
+        ]
+    );
+}
+
+#[test]
+fn commands_may_stand_at_the_end_and_nothing_behind_them() {
+    let script = read("+0 close(3) = 0\n`./clean_up.sh`\n`rm x`");
+    assert_eq!(script.events.len(), 1);
+    let (line, ..) = mistake("`one`\n+0 close(3) = 0\n`two`\n+0 close(4) = 0");
+    assert_eq!(line, 4);
 }
 
 #[test]

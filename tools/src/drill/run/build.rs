@@ -107,8 +107,11 @@ pub(super) fn segment(
             flow.peer.script = said.seq;
             if said.seq != 0 {
                 flow.peer.live = said.seq;
+                flow.peer_may_restart = true;
             }
         }
+    } else if !said.flags.has(TcpFlags::SYN) {
+        flow.name_peer(said.seq);
     }
     let is_syn = said.flags.has(TcpFlags::SYN) && !said.flags.has(TcpFlags::ACK);
     if is_syn && flow.host_is_known && said.seq != flow.peer.script {

@@ -14,7 +14,8 @@ use crate::drill::ast::{
     SocketName,
 };
 use crate::drill::backend::numbers::{
-    F_GETFD, F_GETFL, F_SETFD, F_SETFL, FIONREAD, O_NONBLOCK, SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD,
+    F_GETFD, F_GETFL, F_SETFD, F_SETFL, FIONREAD, MSG_FASTOPEN, O_NONBLOCK, SIOCATMARK, SIOCOUTQ,
+    SIOCOUTQNSD,
 };
 use crate::drill::backend::{self, Blocking, Fd, PollEntry, SocketFamily, Syscall};
 use crate::drill::constants::SocketOption;
@@ -296,21 +297,34 @@ impl Translator<'_> {
             .descriptors
             .get(&fd)
             .is_none_or(|known| known.kind == SocketKind::Stream);
-        let (octets, subject) = match is_stream {
-            true => self.write_stream(fd, &pieces)?,
-            false => self.write_datagram(fd, &pieces, to)?,
+        let flags = i32::try_from(flags).unwrap_or(0);
+        // RFC 7413: the call that sends is the one that dials.
+        let dials = to.filter(|_| is_stream && flags & MSG_FASTOPEN != 0);
+        let (octets, subject) = match (is_stream, dials) {
+            (true, Some(to)) => {
+                let flow = match self.flow_of(fd) {
+                    Some(flow) => Some(flow),
+                    None => self.dial(fd, to),
+                };
+                self.write_stream(flow, &pieces)?
+            }
+            (true, None) => self.write_stream(self.flow_of(fd), &pieces)?,
+            (false, _) => self.write_datagram(fd, &pieces, to)?,
         };
         let syscall = Syscall::Send {
             fd: self.fd(fd),
             octets,
-            flags: i32::try_from(flags).unwrap_or(0),
-            to: if is_stream { None } else { to },
+            flags,
+            to: if is_stream { dials } else { to },
         };
         Ok((syscall, subject))
     }
 
-    fn write_stream(&mut self, fd: i64, pieces: &[Piece]) -> Result<(Bytes, Subject), Cannot> {
-        let flow = self.flow_of(fd);
+    fn write_stream(
+        &mut self,
+        flow: Option<usize>,
+        pieces: &[Piece],
+    ) -> Result<(Bytes, Subject), Cannot> {
         let Some(stream) = flow.and_then(|index| self.flows.get_mut(index)) else {
             let octets = buffer_octets(total(pieces))?;
             let text = pattern::octets(Direction::Outbound, 0, octets);

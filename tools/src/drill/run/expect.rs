@@ -257,6 +257,9 @@ impl Player<'_> {
             return;
         };
         flow.local = local;
+        if let Some(ack) = said.ack {
+            flow.name_peer(ack);
+        }
         if is_syn && !flow.host_is_known {
             flow.host_is_known = true;
             flow.host = Numbers {

@@ -117,6 +117,8 @@ pub struct Flow {
     pub peer: Numbers,
     /// Whether the runner has sent anything.
     pub peer_is_known: bool,
+    /// The runner's SYN had a number of its own, and no other one was named since.
+    pub peer_may_restart: bool,
     /// A SYN of the runner, with a number of its own, after the connection had begun: another one
     /// between the same ends if the host takes it (RFC 6191 §2).
     pub asked_again: Option<Numbers>,
@@ -155,6 +157,7 @@ impl Flow {
                 live: isn,
             },
             peer_is_known: false,
+            peer_may_restart: false,
             asked_again: None,
             stamps: None,
             written: Content::new(Direction::Outbound),
@@ -163,6 +166,15 @@ impl Flow {
             read_octets: 0,
             unread: std::collections::VecDeque::new(),
             unseen: std::collections::VecDeque::new(),
+        }
+    }
+
+    /// The script names the runner's `number`, the first one after its SYN. One that lies before the
+    /// SYN's counts from it: scripts of packetdrill give a SYN any number and go on with 1.
+    pub fn name_peer(&mut self, number: u32) {
+        let is_before = number.wrapping_sub(self.peer.script) > u32::MAX / 2;
+        if std::mem::take(&mut self.peer_may_restart) && is_before {
+            self.peer.script = 0;
         }
     }
 }

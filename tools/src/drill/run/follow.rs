@@ -23,7 +23,8 @@ impl Player<'_> {
             self.last_fd = Some(known.fd);
         }
         match (&pending.syscall, outcome.result) {
-            (Syscall::Send { .. }, result) => {
+            (Syscall::Send { to, .. }, result) => {
+                self.follow_dial(call, *to, pending);
                 let taken = result.ok().and_then(|taken| u64::try_from(taken).ok());
                 let flow = pending.subject.flow.and_then(|it| self.flows.get_mut(it));
                 if let Some(flow) = flow {
@@ -40,6 +41,20 @@ impl Player<'_> {
             }
             (_, Err(_)) => self.follow_failure(call, pending),
             (_, Ok(result)) => self.follow_success(call, pending, result, outcome),
+        }
+    }
+
+    /// A stream that was sent to somebody was dialled by that (RFC 7413).
+    fn follow_dial(&mut self, call: &Call, to: Option<SocketAddr>, pending: &Pending<'_>) {
+        let (Some(fd), Some(_), Some(flow)) = (calls::fd_of(call), to, pending.subject.flow) else {
+            return;
+        };
+        if let Some(known) = self.descriptors.get_mut(&fd)
+            && known.kind == SocketKind::Stream
+        {
+            known.flow = Some(flow);
+            let live = known.fd;
+            self.learn_own_port(live, flow);
         }
     }
 

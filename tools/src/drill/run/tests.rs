@@ -453,3 +453,42 @@ fn a_syn_with_a_number_begins_there_on_the_wire() {
         assert_eq!(octets[24..28], u32::to_be_bytes(wire));
     }
 }
+
+#[test]
+fn numbers_may_go_on_with_one_after_a_syn_with_a_number_of_its_own() {
+    // As in packetdrill's own sets.
+    passes(
+        "\
+0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3
++0 connect(3, ..., ...) = -1 EINPROGRESS
++0 > S 0:0(0) <...>
++.1 < S. 123:123(0) ack 1 win 5840 <mss 1000>
++0 > . 1:1(0) ack 1
++.1 < F. 1:1(0) ack 1 win 92
++0 > . 1:1(0) ack 2
+",
+    );
+    // As in this language: a number at or after the SYN's is meant as it is.
+    passes(
+        "\
+0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 3
++0 connect(3, ..., ...) = -1 EINPROGRESS
++0 > S 0:0(0) <...>
++.1 < S. 4294967295:4294967295(0) ack 1 win 5840 <mss 1000>
++0 > . 1:1(0) ack 0
++.1 < F. 0:0(0) ack 1 win 92
++0 > . 1:1(0) ack 1
+",
+    );
+}
+
+#[test]
+fn settings_on_the_way_are_told_only_if_they_mean_something() {
+    passes("0 `sysctl -q net.ipv4.tcp_min_tso_segs=4 net.ipv4.tcp_sack=1`\n`./clean_up.sh`");
+    let report = play("0 `sysctl -q net.ipv4.tcp_retries2=4`");
+    assert!(
+        matches!(report.outcome, Outcome::Unsupported { .. }),
+        "{:?}",
+        report.outcome
+    );
+}

@@ -24,6 +24,7 @@ use sidestep_stack::wire::packet::Offload;
 use sidestep_stack::{Call, Config, Instant, Packet, Stack};
 
 use super::{Emitted, Ended, Fd, Host, HostError, Syscall, TcpInfo};
+use crate::drill::sysctl::{self, Meaning};
 use table::{Attempt, Table};
 
 pub use explain::explain;
@@ -298,10 +299,12 @@ impl Host for StackBackend {
         self.table.local_address(fd)
     }
 
-    fn set(&mut self, _name: &str, _value: &str) -> Result<(), HostError> {
-        Err(HostError::Unsupported(
-            "the settings of a stack stand from its beginning on",
-        ))
+    fn set(&mut self, name: &str, value: &str) -> Result<(), HostError> {
+        match sysctl::later(name, value) {
+            Meaning::AsIs | Meaning::None | Meaning::Applied => Ok(()),
+            Meaning::Cannot(what) => Err(HostError::Unsupported(what)),
+            Meaning::BadValue => Err(HostError::Unsupported("the setting has no such value")),
+        }
     }
 
     fn remarks(&mut self) -> Vec<(Instant, String)> {

@@ -17,8 +17,8 @@ use crate::drill::backend::numbers::{
     SO_KEEPALIVE, SO_LINGER, SO_OOBINLINE, SO_PRIORITY, SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE,
     SO_RCVTIMEO, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO, SO_TYPE,
     SOCK_DGRAM, SOCK_STREAM, SOL_SOCKET, TCP_CONGESTION, TCP_CORK, TCP_DEFER_ACCEPT, TCP_FASTOPEN,
-    TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY, TCP_QUICKACK,
-    TCP_USER_TIMEOUT,
+    TCP_FASTOPEN_CONNECT, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_MAXSEG, TCP_NODELAY,
+    TCP_QUICKACK, TCP_USER_TIMEOUT,
 };
 use crate::drill::backend::{OptionValue, Outcome, SocketFamily, SocketKind};
 
@@ -184,6 +184,7 @@ fn set_number(socket: &mut Socket, level: i32, name: i32, number: i32) -> Change
         (IPPROTO_TCP, TCP_FASTOPEN) => {
             chosen.fast_open = u32::try_from(number).map_err(|_| Errno::EINVAL)?;
         }
+        (IPPROTO_TCP, TCP_FASTOPEN_CONNECT) => chosen.connect_fast = number != 0,
         // The path MTU is always discovered (RFC 1191): WANT and DO.
         (IPPROTO_IP, IP_MTU_DISCOVER) if matches!(number, 1 | 2) => {}
         _ => return Err(Errno::ENOPROTOOPT),

@@ -26,6 +26,8 @@ pub(super) struct Socket {
     pub(super) bound: Option<SocketAddr>,
     pub(super) chosen: Chosen,
     pub(super) role: Role,
+    /// Whom `connect` named, where the first text is to go with the SYN.
+    pub(super) named: Option<SocketAddr>,
 }
 
 /// What the application set.
@@ -45,6 +47,8 @@ pub(super) struct Chosen {
     pub(super) defer_accept: Option<Duration>,
     /// `TCP_FASTOPEN`: 0 is off.
     pub(super) fast_open: u32,
+    /// `TCP_FASTOPEN_CONNECT`: `connect` may wait for the first text.
+    pub(super) connect_fast: bool,
 }
 
 /// `SO_KEEPALIVE`.
@@ -88,6 +92,8 @@ pub(super) struct Stream {
     pub(super) reading_is_shut: bool,
     pub(super) writing_is_shut: bool,
     pub(super) urgent: bool,
+    /// The last call said that more follows (`MSG_MORE`).
+    pub(super) more_follows: bool,
 }
 
 /// How far an active OPEN has come.
@@ -126,6 +132,7 @@ impl Chosen {
             linger: None,
             defer_accept: None,
             fast_open: 0,
+            connect_fast: false,
             receive_timeout: None,
             send_timeout: None,
         }
@@ -196,6 +203,7 @@ impl Stream {
             reading_is_shut: false,
             writing_is_shut: false,
             urgent: false,
+            more_follows: false,
         }
     }
 

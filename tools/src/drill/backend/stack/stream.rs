@@ -7,15 +7,18 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sidestep::error::Errno;
-use sidestep_stack::call::{OpenConnection, Received, Shutdown};
+use sidestep_stack::call::{ConnectionOptions, OpenConnection, Received, Shutdown};
 use sidestep_stack::{Call, Reply};
 
 use super::socket::{Opening, Role, Socket, Stream};
 use super::table::{Attempt, Door, Progress, waits};
 use crate::drill::backend::numbers::{
-    MSG_DONTWAIT, MSG_EOR, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_WAITALL,
+    MSG_DONTWAIT, MSG_EOR, MSG_FASTOPEN, MSG_MORE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_WAITALL,
 };
 use crate::drill::backend::{Outcome, SocketFamily};
+
+/// So much text any send buffer takes.
+const FIRST_TEXT_OCTETS_MAX: usize = 4_096;
 
 /// OPEN (RFC 9293 §3.10.1) by `connect`.
 pub(super) fn connect(
@@ -28,7 +31,23 @@ pub(super) fn connect(
         if address.is_ipv4() != (socket.family == SocketFamily::V4) {
             return Errno::EAFNOSUPPORT.into();
         }
-        if let Err(errno) = open(socket, door, address) {
+        if socket.chosen.connect_fast {
+            // One octet shows whether there is a cookie.
+            match door.text_of_syn(open_fast(socket, address, Bytes::from_static(&[0]))) {
+                Ok(0) => {}
+                Ok(_) => {
+                    socket.named = Some(address);
+                    return Outcome::done().into();
+                }
+                Err(errno) => return errno.into(),
+            }
+        }
+        let call = if socket.chosen.connect_fast {
+            open_fast(socket, address, Bytes::new())
+        } else {
+            Call::OpenConnection(opening(socket, address))
+        };
+        if let Err(errno) = open(socket, door, call) {
             return errno.into();
         }
         if !waits(socket, 0) {
@@ -59,20 +78,50 @@ pub(super) fn connect(
     }
 }
 
-fn open(socket: &mut Socket, door: &mut Door<'_>, remote: SocketAddr) -> Result<(), Errno> {
+fn opening(socket: &Socket, remote: SocketAddr) -> OpenConnection {
     let local = socket.local();
-    let reply = door.call(Call::OpenConnection(OpenConnection {
+    OpenConnection {
         remote,
         local_address: local.address,
         local_port: local.port,
         options: socket.chosen.connection_options(),
-    }))?;
+    }
+}
+
+fn open_fast(socket: &Socket, remote: SocketAddr, text: Bytes) -> Call {
+    Call::OpenFast {
+        open: opening(socket, remote),
+        text,
+    }
+}
+
+fn open(socket: &mut Socket, door: &mut Door<'_>, call: Call) -> Result<(), Errno> {
+    let reply = door.call(call)?;
     let Reply::Connection { connection, local } = reply else {
         return Err(Errno::EPROTO);
     };
     let stream = Stream::new(connection, local, Opening::UnderWay);
     socket.role = Role::Stream(stream);
     Ok(())
+}
+
+/// OPEN with text (RFC 7413): as much of it as the SYN takes, which is nothing without a cookie; then
+/// `without_cookie` follows the handshake.
+fn send_first(
+    socket: &mut Socket,
+    door: &mut Door<'_>,
+    remote: SocketAddr,
+    octets: &Bytes,
+    without_cookie: Bytes,
+) -> Result<usize, Errno> {
+    let taken = door.text_of_syn(open_fast(socket, remote, octets.clone()))?;
+    let text = match taken {
+        0 => without_cookie,
+        taken => octets.slice(..taken.min(octets.len())),
+    };
+    let call = open_fast(socket, remote, text);
+    open(socket, door, call)?;
+    Ok(taken)
 }
 
 /// RECEIVE (§3.10.3).
@@ -135,21 +184,44 @@ pub(super) fn send(
     door: &mut Door<'_>,
     octets: &Bytes,
     flags: i32,
+    to: Option<SocketAddr>,
     progress: &mut Progress,
 ) -> Attempt {
-    if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR) != 0 {
-        // The stack sends no urgent data, opens by no data, and holds nothing back for more.
+    if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_EOR | MSG_MORE | MSG_FASTOPEN) != 0 {
+        // The stack sends no urgent data.
         return Errno::EOPNOTSUPP.into();
     }
     let may_wait = waits(socket, flags);
     let give_up_after = socket.chosen.send_timeout;
+    let dials = to.filter(|_| flags & MSG_FASTOPEN != 0).or(socket.named);
+    if let (Role::Fresh, Some(remote)) = (&socket.role, dials) {
+        let fits = octets.len() <= FIRST_TEXT_OCTETS_MAX;
+        let without_cookie = match may_wait && fits {
+            true => octets.clone(),
+            false => Bytes::new(),
+        };
+        match send_first(socket, door, remote, octets, without_cookie) {
+            Ok(0) if !may_wait => return Errno::EINPROGRESS.into(),
+            // The stack has it all, and the caller waits for the handshake.
+            Ok(0) if fits => {
+                progress.sent = octets.len();
+                progress.is_connecting = true;
+            }
+            Ok(taken) if taken == octets.len() || !may_wait => {
+                return Outcome::of(i64::try_from(taken).unwrap_or(i64::MAX)).into();
+            }
+            Ok(taken) => progress.sent = taken,
+            Err(errno) => return errno.into(),
+        }
+    }
+    let is_corked = socket.chosen.options.cork.unwrap_or(false);
     let Some(stream) = socket.stream_mut() else {
         return Errno::EPIPE.into();
     };
     let so_far = i64::try_from(progress.sent).unwrap_or(i64::MAX);
     if stream.error.is_some() || stream.is_over || stream.writing_is_shut {
         return match stream.error {
-            _ if so_far > 0 => Outcome::of(so_far).into(),
+            _ if so_far > 0 && !progress.is_connecting => Outcome::of(so_far).into(),
             Some(errno) => {
                 stream.error = None;
                 errno.into()
@@ -166,6 +238,20 @@ pub(super) fn send(
     if stream.opening == Opening::UnderWay {
         return wait();
     }
+    let connection = stream.connection;
+    let cork = |cork| Call::SetOptions {
+        connection,
+        options: ConnectionOptions {
+            cork: Some(cork),
+            ..ConnectionOptions::default()
+        },
+    };
+    let more_follows = flags & MSG_MORE != 0;
+    // What a call leaves for the next one waits, and goes with what that one sends.
+    let was_held = std::mem::replace(&mut stream.more_follows, more_follows);
+    if more_follows && !was_held && door.call(cork(true)).is_err() {
+        return Errno::EPIPE.into();
+    }
     let rest = octets.slice(progress.sent.min(octets.len())..);
     let call = Call::Send {
         connection: stream.connection,
@@ -175,6 +261,9 @@ pub(super) fn send(
         Ok(Reply::Sent(taken)) => progress.sent += taken,
         Ok(_) => return Errno::EPROTO.into(),
         Err(_) => return Errno::EPIPE.into(),
+    }
+    if was_held && !more_follows && door.call(cork(is_corked)).is_err() {
+        return Errno::EPIPE.into();
     }
     let sent = i64::try_from(progress.sent).unwrap_or(i64::MAX);
     if progress.sent == octets.len() {

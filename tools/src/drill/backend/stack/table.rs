@@ -21,6 +21,7 @@ use crate::drill::backend::numbers::{
 use crate::drill::backend::{
     Blocking, Fd, Outcome, SocketFamily, SocketKind, Syscall, TcpInfo, info,
 };
+use crate::packet::seen::Seen;
 
 /// The first descriptor that a program gets for itself.
 const FIRST_FD: Fd = 3;
@@ -192,6 +193,7 @@ impl Table {
             bound: None,
             chosen: Chosen::new(door.stack.config()),
             role: Role::Fresh,
+            named: None,
         })
     }
 
@@ -318,6 +320,7 @@ impl Table {
                 accepted.local,
                 Opening::Told,
             )),
+            named: None,
         };
         let mut outcome = self.add(child);
         outcome.address = Some(accepted.remote);
@@ -390,6 +393,20 @@ impl Door<'_> {
             .map_err(errno_of)
     }
 
+    /// How much of its text the SYN of this OPEN would carry.
+    pub(super) fn text_of_syn(&self, open: Call) -> Result<usize, Errno> {
+        let mut branch = self.stack.clone();
+        branch.user_calls(self.now, open).map_err(errno_of)?;
+        let mut octets = 0;
+        // What waited before it is bounded by the stack's own queues.
+        while let Some(packet) = branch.next_packet(self.now) {
+            let seen = Seen::try_read(&packet.to_vec()).ok();
+            let segment = seen.as_ref().and_then(Seen::tcp);
+            octets = segment.map_or(0, |it| it.text.len());
+        }
+        Ok(octets)
+    }
+
     pub(super) fn status(&self, stream: &Stream) -> Result<Status, Errno> {
         self.stack.status(stream.connection).ok_or(Errno::ENOTCONN)
     }
@@ -435,9 +452,12 @@ fn on_socket(
             },
             SocketKind::Datagram,
         ) => datagrams::receive(socket, door, *octets_max, *flags),
-        (Syscall::Send { octets, flags, .. }, SocketKind::Stream) => {
-            stream::send(socket, door, octets, *flags, progress)
-        }
+        (
+            Syscall::Send {
+                octets, flags, to, ..
+            },
+            SocketKind::Stream,
+        ) => stream::send(socket, door, octets, *flags, *to, progress),
         (Syscall::Send { octets, to, .. }, SocketKind::Datagram) => {
             if matches!(socket.role, Role::Fresh) {
                 if to.is_none() {
