@@ -22,11 +22,14 @@ use sidestep_stack::wire::packet::Text;
 use sidestep_stack::{Config, Instant};
 
 use super::numbers::{
-    IPPROTO_TCP, MSG_DONTWAIT, MSG_NOSIGNAL, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_RCVBUF,
-    SO_REUSEADDR, SO_SNDBUF, SOL_SOCKET, TCP_NODELAY,
+    IPPROTO_TCP, MSG_DONTWAIT, MSG_FASTOPEN, MSG_NOSIGNAL, SO_ERROR, SO_KEEPALIVE, SO_LINGER,
+    SO_OOBINLINE, SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOL_SOCKET, TCP_CORK, TCP_DEFER_ACCEPT,
+    TCP_FASTOPEN, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, TCP_QUICKACK,
+    TCP_USER_TIMEOUT,
 };
 use super::worker::{RealTime, Worker};
 use super::{Blocking, Emitted, Ended, Fd, Host, HostError, OptionValue, Syscall, TcpInfo, info};
+use crate::drill::sysctl::{self, Meaning};
 use application::{Application, Role, Sockets, errno_of};
 
 /// Packets that are read at one time.
@@ -150,6 +153,13 @@ impl ApiHost {
                     Some(Blocking::Yes) | None => Ok(()),
                 }
             }
+            Syscall::Send { fd, flags, .. } if flags & MSG_FASTOPEN != 0 => {
+                let sockets = self.sockets.lock();
+                match sockets.get(fd).map(|socket| socket.blocking) {
+                    Some(Blocking::No) => cannot("dial waits for the handshake"),
+                    Some(Blocking::Yes) | None => Ok(()),
+                }
+            }
             Syscall::Receive { flags, .. } | Syscall::Send { flags, .. }
                 if flags & !(MSG_DONTWAIT | MSG_NOSIGNAL) != 0 =>
             {
@@ -170,8 +180,12 @@ impl ApiHost {
 const fn is_known(level: i32, name: i32, value: &OptionValue) -> bool {
     match (level, name) {
         (SOL_SOCKET, SO_LINGER) => matches!(value, OptionValue::Linger { .. }),
-        (SOL_SOCKET, SO_REUSEADDR | SO_KEEPALIVE | SO_SNDBUF | SO_RCVBUF)
-        | (IPPROTO_TCP, TCP_NODELAY) => matches!(value, OptionValue::Number(_)),
+        (SOL_SOCKET, SO_REUSEADDR | SO_KEEPALIVE | SO_SNDBUF | SO_RCVBUF | SO_OOBINLINE)
+        | (
+            IPPROTO_TCP,
+            TCP_NODELAY | TCP_CORK | TCP_QUICKACK | TCP_USER_TIMEOUT | TCP_DEFER_ACCEPT
+            | TCP_FASTOPEN | TCP_KEEPIDLE | TCP_KEEPINTVL | TCP_KEEPCNT,
+        ) => matches!(value, OptionValue::Number(_)),
         _ => false,
     }
 }
@@ -251,10 +265,12 @@ impl Host for ApiHost {
         ip.map(|ip| SocketAddr::new(ip, port))
     }
 
-    fn set(&mut self, _name: &str, _value: &str) -> Result<(), HostError> {
-        Err(HostError::Unsupported(
-            "the settings of a stack stand from its beginning on",
-        ))
+    fn set(&mut self, name: &str, value: &str) -> Result<(), HostError> {
+        match sysctl::later(name, value) {
+            Meaning::AsIs | Meaning::None | Meaning::Applied => Ok(()),
+            Meaning::Cannot(what) => Err(HostError::Unsupported(what)),
+            Meaning::BadValue => Err(HostError::Unsupported("the setting has no such value")),
+        }
     }
 
     fn remarks(&mut self) -> Vec<(Instant, String)> {

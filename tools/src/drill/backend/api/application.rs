@@ -18,7 +18,9 @@ use sidestep::{
 
 use crate::drill::backend::numbers::{
     F_GETFL, F_SETFL, IPPROTO_TCP, MSG_DONTWAIT, O_NONBLOCK, O_RDWR, SO_KEEPALIVE, SO_LINGER,
-    SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOL_SOCKET, TCP_CORK, TCP_NODELAY, TCP_QUICKACK,
+    SO_OOBINLINE, SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOL_SOCKET, TCP_CORK, TCP_DEFER_ACCEPT,
+    TCP_FASTOPEN, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_NODELAY, TCP_QUICKACK,
+    TCP_USER_TIMEOUT,
 };
 use crate::drill::backend::{
     Blocking, Fd, OptionValue, Outcome, SocketFamily, SocketKind, Syscall,
@@ -36,7 +38,21 @@ pub(super) struct Socket {
     pub(super) bound: Option<SocketAddr>,
     /// `setsockopt` before there is a connection.
     pub(super) chosen: Vec<(i32, i32, OptionValue)>,
+    /// `SO_KEEPALIVE` and the options of it, which sockets have one by one.
+    pub(super) keep: KeepAliveConfig,
     pub(super) role: Role,
+}
+
+impl Socket {
+    /// A number that was chosen before there was a connection.
+    fn chosen_number(&self, level: i32, name: i32) -> Option<u64> {
+        let chosen = self.chosen.iter().rev();
+        let mut numbers = chosen.filter_map(|(at, what, value)| match value {
+            OptionValue::Number(number) if (*at, *what) == (level, name) => Some(*number),
+            _ => None,
+        });
+        numbers.next().and_then(|number| u64::try_from(number).ok())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -103,6 +119,7 @@ impl Application {
                 blocking,
                 bound: None,
                 chosen: Vec::new(),
+                keep: KeepAliveConfig::off(),
                 role: Role::Fresh,
             })),
             Syscall::Bind { fd, address } => self.bind(fd, address),
@@ -123,9 +140,13 @@ impl Application {
                 name,
                 value,
             } => {
-                let socket = self.find(fd)?;
+                let mut socket = self.find(fd)?;
                 match &socket.role {
-                    Role::Stream(conn) => set_option(conn, level, name, &value)?,
+                    Role::Stream(conn) => {
+                        let conn = conn.clone();
+                        set_option(&conn, &mut socket.keep, level, name, &value)?;
+                        self.change(fd, |kept| kept.keep = socket.keep);
+                    }
                     Role::Fresh | Role::Listener(_) | Role::Datagrams(_) => {
                         self.change(fd, |socket| socket.chosen.push((level, name, value)));
                     }
@@ -167,6 +188,12 @@ impl Application {
         if let Ok(backlog) = usize::try_from(backlog) {
             config = config.backlog(backlog + 1);
         }
+        if let Some(seconds @ 1..) = socket.chosen_number(IPPROTO_TCP, TCP_DEFER_ACCEPT) {
+            config = config.defer_accept(Duration::from_secs(seconds));
+        }
+        if let Some(pending) = socket.chosen_number(IPPROTO_TCP, TCP_FASTOPEN) {
+            config = config.fast_open(u32::try_from(pending).unwrap_or(u32::MAX));
+        }
         let listener = config
             .listen_tcp(tcp_of(socket.family), local.as_ref())
             .map_err(|error| errno_of(&error))?;
@@ -186,9 +213,10 @@ impl Application {
         let conn = listener.accept_tcp().map_err(|error| errno_of(&error))?;
         let remote = conn.remote_addr();
         let remote = remote.ip.map(|ip| SocketAddr::new(ip, remote.port));
-        self.begin_stream(&conn, &socket)?;
+        let keep = begin_stream(&conn, &socket)?;
         let outcome = self.add(Socket {
             blocking,
+            keep,
             role: Role::Stream(conn),
             ..socket
         });
@@ -198,12 +226,28 @@ impl Application {
         })
     }
 
-    /// Go sends small segments at once; sockets do not, unless they are told to.
-    fn begin_stream(&self, conn: &TCPConn, socket: &Socket) -> Result<(), Errno> {
-        conn.set_nodelay(false).map_err(|error| errno_of(&error))?;
-        for (level, name, value) in &socket.chosen {
-            set_option(conn, *level, *name, value)?;
+    /// Dials, with the first text of RFC 7413 or without.
+    fn dial(
+        &self,
+        fd: Fd,
+        socket: &Socket,
+        address: SocketAddr,
+        text: Option<&Bytes>,
+    ) -> Result<(), Errno> {
+        let local = socket.bound.map(TCPAddr::from);
+        let remote = TCPAddr::from(address);
+        let mut dialer = self.net.dialer().keep_alive(KeepAliveConfig::off());
+        if let Some(text) = text {
+            dialer = dialer.fast_open(text.clone());
         }
+        let conn = dialer
+            .dial_tcp(tcp_of(socket.family), local.as_ref(), &remote)
+            .map_err(|error| errno_of(&error))?;
+        let keep = begin_stream(&conn, socket)?;
+        self.change(fd, |socket| {
+            socket.keep = keep;
+            socket.role = Role::Stream(conn);
+        });
         Ok(())
     }
 
@@ -212,14 +256,7 @@ impl Application {
         let failed = |error: OpError| errno_of(&error);
         match (&socket.role, socket.kind) {
             (Role::Fresh, SocketKind::Stream) => {
-                let local = socket.bound.map(TCPAddr::from);
-                let remote = TCPAddr::from(address);
-                let dialer = self.net.dialer().keep_alive(KeepAliveConfig::off());
-                let conn = dialer
-                    .dial_tcp(tcp_of(socket.family), local.as_ref(), &remote)
-                    .map_err(failed)?;
-                self.begin_stream(&conn, &socket)?;
-                self.change(fd, |socket| socket.role = Role::Stream(conn));
+                self.dial(fd, &socket, address, None)?;
                 Ok(Outcome::done())
             }
             (Role::Stream(_) | Role::Listener(_), _) => Err(Errno::EISCONN),
@@ -275,6 +312,10 @@ impl Application {
                 Blocking::Yes => conn.write(octets),
                 Blocking::No => conn.write_some(octets),
             },
+            (Role::Fresh, Some(to)) if socket.kind == SocketKind::Stream => {
+                self.dial(fd, &socket, to, Some(octets))?;
+                Ok(octets.len())
+            }
             (Role::Datagrams(conn), Some(to)) => conn.write_to(octets, &UDPAddr::from(to)),
             (Role::Datagrams(conn), None) => conn.write(octets),
             (Role::Fresh, Some(to)) if socket.kind == SocketKind::Datagram => {
@@ -363,14 +404,47 @@ const fn udp_of(family: SocketFamily) -> &'static str {
     }
 }
 
-fn set_option(conn: &TCPConn, level: i32, name: i32, value: &OptionValue) -> Result<(), Errno> {
+/// Go sends small segments at once; sockets do not, unless they are told to.
+fn begin_stream(conn: &TCPConn, socket: &Socket) -> Result<KeepAliveConfig, Errno> {
+    conn.set_nodelay(false).map_err(|error| errno_of(&error))?;
+    let mut keep = KeepAliveConfig::off();
+    for (level, name, value) in &socket.chosen {
+        set_option(conn, &mut keep, *level, *name, value)?;
+    }
+    Ok(keep)
+}
+
+fn set_option(
+    conn: &TCPConn,
+    keep: &mut KeepAliveConfig,
+    level: i32,
+    name: i32,
+    value: &OptionValue,
+) -> Result<(), Errno> {
     let done = match (level, name, value) {
         (SOL_SOCKET, SO_LINGER, OptionValue::Linger { on, seconds }) => {
             let seconds = u64::try_from(*seconds).unwrap_or(0);
             conn.set_linger((*on != 0).then(|| Duration::from_secs(seconds)))
         }
         (SOL_SOCKET, SO_KEEPALIVE, OptionValue::Number(number)) => {
-            conn.set_keep_alive(*number != 0)
+            keep.enable = *number != 0;
+            conn.set_keep_alive_config(*keep)
+        }
+        (
+            IPPROTO_TCP,
+            TCP_KEEPIDLE | TCP_KEEPINTVL | TCP_KEEPCNT,
+            OptionValue::Number(number @ 1..),
+        ) => {
+            let count = number.unsigned_abs();
+            match name {
+                TCP_KEEPIDLE => keep.idle = Duration::from_secs(count.into()),
+                TCP_KEEPINTVL => keep.interval = Duration::from_secs(count.into()),
+                _ => keep.count = count,
+            }
+            match keep.enable {
+                true => conn.set_keep_alive_config(*keep),
+                false => Ok(()),
+            }
         }
         (SOL_SOCKET, SO_SNDBUF, OptionValue::Number(number)) => {
             conn.set_write_buffer(usize::try_from(*number).unwrap_or(0))
@@ -378,7 +452,13 @@ fn set_option(conn: &TCPConn, level: i32, name: i32, value: &OptionValue) -> Res
         (SOL_SOCKET, SO_RCVBUF, OptionValue::Number(number)) => {
             conn.set_read_buffer(usize::try_from(*number).unwrap_or(0))
         }
-        (SOL_SOCKET, SO_REUSEADDR, _) => Ok(()),
+        // Urgent octets are in line always; the options of a listener are none of its connections.
+        (SOL_SOCKET, SO_REUSEADDR | SO_OOBINLINE, _)
+        | (IPPROTO_TCP, TCP_DEFER_ACCEPT | TCP_FASTOPEN, _) => Ok(()),
+        (IPPROTO_TCP, TCP_USER_TIMEOUT, OptionValue::Number(number)) => {
+            let milliseconds = u64::try_from(*number).unwrap_or(0);
+            conn.set_user_timeout(Duration::from_millis(milliseconds))
+        }
         (IPPROTO_TCP, TCP_NODELAY, OptionValue::Number(number)) => conn.set_nodelay(*number != 0),
         (IPPROTO_TCP, TCP_CORK, OptionValue::Number(number)) => conn.set_cork(*number != 0),
         (IPPROTO_TCP, TCP_QUICKACK, OptionValue::Number(number)) => {
