@@ -210,7 +210,10 @@ pub(super) fn send(
             Ok(taken) if taken == octets.len() || !may_wait => {
                 return Outcome::of(i64::try_from(taken).unwrap_or(i64::MAX)).into();
             }
-            Ok(taken) => progress.sent = taken,
+            Ok(taken) => {
+                progress.sent = taken;
+                progress.is_connecting = true;
+            }
             Err(errno) => return errno.into(),
         }
     }
@@ -238,6 +241,7 @@ pub(super) fn send(
     if stream.opening == Opening::UnderWay {
         return wait();
     }
+    progress.is_connecting = false;
     let connection = stream.connection;
     let cork = |cork| Call::SetOptions {
         connection,
