@@ -10,6 +10,7 @@ use core::ops::Range;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::queue::unpinned;
 use crate::base::ranges::Ranges;
 
 /// What keeping a piece costs beyond its octets.
@@ -85,6 +86,8 @@ impl Reassembly {
     ) -> Result<(), ReassemblyFull> {
         // Both differences are within `text`.
         let piece = text.slice((gap.start - at) as usize..(gap.end - at) as usize);
+        // A peer may send the same octets again and again, with one new one at the end.
+        let piece = unpinned(piece, text.len());
         let cost = piece.len() + PIECE_OCTETS;
         if self.held_octets + cost > limits.octets_max {
             return Err(ReassemblyFull);
@@ -110,8 +113,9 @@ impl Reassembly {
             let end = start + piece.len() as u64;
             self.ranges.remove_below(end);
             if end > position {
+                let octets = piece.len();
                 let _ = piece.split_to((position - start) as usize);
-                return Some(piece);
+                return Some(unpinned(piece, octets));
             }
         }
     }
@@ -127,7 +131,7 @@ impl Reassembly {
             let piece = last.get_mut();
             let keep = (position - start).min(piece.len() as u64) as usize;
             self.held_octets -= piece.len() - keep;
-            piece.truncate(keep);
+            *piece = unpinned(piece.slice(..keep), piece.len());
         }
         self.ranges.remove_from(position);
         // One more range than pieces is no matter: it is the last one.

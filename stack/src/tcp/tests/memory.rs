@@ -1,5 +1,7 @@
 //! The memory contract of design §6: what is held stays below the cap, and those who behave get on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::vec;
 use std::vec::Vec;
 
@@ -201,4 +203,95 @@ fn connections_that_come_and_go_leave_no_names_behind() {
         world.trace.clear();
     }
     assert!(world.ends[B].tcp.sheddable.len() < 100);
+}
+
+/// The octets of a frame, counted while anybody holds a part of them.
+struct Frame {
+    octets: Vec<u8>,
+    live: Arc<AtomicUsize>,
+}
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.live.fetch_sub(self.octets.len(), Ordering::Relaxed);
+    }
+}
+
+/// A segment from A to B whose frame is counted in `live`.
+fn counted_segment(
+    world: &mut World,
+    (a, b): (ConnectionId, ConnectionId),
+    at: u32,
+    octets: usize,
+    live: &Arc<AtomicUsize>,
+) -> crate::wire::packet::Datagram {
+    let (ours, theirs) = (world.status(A, a), world.status(B, b));
+    let header = TcpHeader {
+        seq: seq(ours.snd_nxt) + at,
+        ack: seq(theirs.snd_nxt),
+        flags: TcpFlags::ACK,
+        window: 1_000,
+        options: crate::wire::tcp_options::TcpOptions {
+            timestamps: world.ends[B].tcp.timestamps_to_repeat(b),
+            ..Default::default()
+        },
+        ..TcpHeader::default()
+    };
+    let mut segment = forged(ours.local, ours.remote, header, &pattern(octets));
+    let octets = segment.payload.to_vec();
+    live.fetch_add(octets.len(), Ordering::Relaxed);
+    let live = Arc::clone(live);
+    segment.payload = Bytes::from_owner(Frame { octets, live });
+    segment.packet = segment.payload.clone();
+    segment
+}
+
+#[test]
+fn bad_49_text_that_was_trimmed_pins_no_frame() {
+    let mut world = World::with(1, Config::default(), small());
+    let names = crowd(&mut world, 20);
+    let live = Arc::new(AtomicUsize::new(0));
+    // Behind a hole, each segment repeats the one before and has one new octet at its end.
+    for at in 0..300 {
+        for name in &names {
+            let segment = counted_segment(&mut world, *name, 1, 1_100 + at, &live);
+            world.deliver(B, segment);
+        }
+        world.trace.clear();
+    }
+    let frames = live.load(Ordering::Relaxed) as u64;
+    let charged = held(&world, B);
+    assert!(charged >= 20 * 1_399, "all of it is kept: {charged}");
+    assert!(
+        frames <= charged * 4 / 3 + 1_500 * 20,
+        "{charged} octets are charged for {frames} in frames"
+    );
+    // The same in order, where what was read already is cut off in front.
+    world.cut_wire();
+    for at in 0..300 {
+        for name in &names {
+            let segment = counted_segment(&mut world, *name, 0, 1_401 + at, &live);
+            world.deliver(B, segment);
+        }
+        world.trace.clear();
+    }
+    for (_, b) in &names {
+        assert_eq!(world.status(B, *b).unread_octets, 1_700);
+    }
+    let (frames, charged) = (live.load(Ordering::Relaxed) as u64, held(&world, B));
+    assert!(
+        frames <= charged * 4 / 3 + 1_500 * 20,
+        "{charged} octets are charged for {frames} in frames"
+    );
+    // Whoever reads gives everything back.
+    for (_, b) in &names {
+        assert_eq!(world.receive(B, *b, usize::MAX).0.len(), 1_700);
+    }
+    assert_eq!((live.load(Ordering::Relaxed), held(&world, B)), (0, 0));
 }
