@@ -371,15 +371,37 @@ impl Tcp {
         segment: &mut Segment,
         path: PathTo,
     ) {
-        let (id, tuple, nxt) = (half_open.listener, half_open.tuple, half_open.irs + 1);
-        let Some(listener) = self.listeners.get(id.0) else {
+        let nxt = half_open.irs + 1;
+        let now = cx.now;
+        let begun = self.begin_at_once(cx, half_open, "RFC 4987 §3.6", |connection| {
+            // How long it took was not kept: no round trip is measured.
+            connection.snd.in_flight.on_retransmitted(now);
+        });
+        let Some(key) = begun else {
             return;
         };
-        let settings = listener.settings.clone();
+        if segment.seq.is_before(nxt) {
+            // A keep-alive probe of a peer that waits for us to speak.
+            segment.trim_front(nxt);
+            segment.seq_on_arrival = nxt;
+        }
+        self.connection_arrives(cx, key, segment, path);
+    }
+
+    /// A connection is there at once, for which no half-open one ever was, and waits to be accepted.
+    /// `prepare` makes of it what its handshake left.
+    fn begin_at_once(
+        &mut self,
+        cx: &mut Context<'_>,
+        half_open: HalfOpen,
+        clause: &'static str,
+        prepare: impl FnOnce(&mut Connection),
+    ) -> Option<Key> {
+        let (id, tuple) = (half_open.listener, half_open.tuple);
+        let settings = self.listeners.get(id.0)?.settings.clone();
         let key = self.records.insert_with(|key| {
             let mut connection = half_open.into_connection(key, settings, cx.config, cx.now);
-            // How long it took was not kept: no round trip is measured.
-            connection.snd.in_flight.on_retransmitted(cx.now);
+            prepare(&mut connection);
             Record::Connection(Box::new(connection))
         });
         let _ = self.demux.connect(tuple, key);
@@ -387,15 +409,10 @@ impl Tcp {
             connection: ConnectionId(key),
             from: State::Listen,
             to: State::SynReceived,
-            clause: "RFC 4987 §3.6",
+            clause,
         });
         self.enqueue_connection(cx, key, id);
-        if segment.seq.is_before(nxt) {
-            // A keep-alive probe of a peer that waits for us to speak.
-            segment.trim_front(nxt);
-            segment.seq_on_arrival = nxt;
-        }
-        self.connection_arrives(cx, key, segment, path);
+        Some(key)
     }
 
     /// The half-open connection becomes one, and waits to be accepted.
@@ -526,27 +543,18 @@ impl Tcp {
         cookie: Option<FastOpen>,
         segment: &mut Segment,
     ) {
-        let (id, tuple) = (half_open.listener, half_open.tuple);
-        let Some(listener) = self.listeners.get_mut(id.0) else {
+        let Some(listener) = self.listeners.get_mut(half_open.listener.0) else {
             return;
         };
         listener.fast_open.on_begun();
-        let settings = listener.settings.clone();
         let give_up_at = half_open.give_up_at(cx.config);
-        let key = self.records.insert_with(|key| {
-            let mut connection = half_open.into_connection(key, settings, cx.config, cx.now);
+        let begun = self.begin_at_once(cx, half_open, "RFC 7413 §4.2", |connection| {
             connection.begin_fast(cookie, give_up_at);
-            Record::Connection(Box::new(connection))
         });
-        let _ = self.demux.connect(tuple, key);
-        cx.observe(|| Observation::StateChanged {
-            connection: ConnectionId(key),
-            from: State::Listen,
-            to: State::SynReceived,
-            clause: "RFC 7413 §4.2",
-        });
+        let Some(key) = begun else {
+            return;
+        };
         self.openings.fast_opens_accepted += 1;
-        self.enqueue_connection(cx, key, id);
         if let Some(Record::Connection(connection)) = self.records.get_mut(key) {
             connection.take_syn_text(segment, cx);
         }

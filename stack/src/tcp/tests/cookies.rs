@@ -196,7 +196,7 @@ fn ack(sequence: u32, acknowledges: u32, echo_reply: u32) -> TcpHeader {
 }
 
 #[test]
-fn bad_47_a_million_forged_acks_complete_nothing_and_their_rate_is_limited() {
+fn bad_47_forged_acks_complete_nothing_and_their_rate_is_limited() {
     let (mut world, listener, _) = world(1);
     world.run_for(MS(7));
     world.cut_wire();
