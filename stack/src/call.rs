@@ -142,7 +142,8 @@ pub struct ConnectionOptions {
     /// Keep-alive; `Some(None)` switches it off.
     pub keep_alive: Option<Option<KeepAlive>>,
     /// R2 as a time: the connection fails when text was unacknowledged for so long (RFC 9293
-    /// §3.8.3); `Some(None)` never.
+    /// §3.8.3); `Some(None)` never, and a time of zero gives the choice back to
+    /// [`r2_retransmissions`](crate::Config::r2_retransmissions), as Linux's `TCP_USER_TIMEOUT` does.
     pub user_timeout: Option<Option<Duration>>,
     /// The most received octets that wait for the application.
     pub receive_buffer_octets: Option<usize>,

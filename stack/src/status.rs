@@ -16,25 +16,31 @@ use crate::observe::{State, Timer};
 /// Of a handshake that a listener began and that is not over, only what the SYN said is known: the
 /// rest stands at its start.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[allow(missing_docs)]
 pub struct Status {
+    /// The state (RFC 9293 §3.3.2).
     pub state: State,
+    /// Our end.
     pub local: SocketAddr,
+    /// The peer's end.
     pub remote: SocketAddr,
     /// Who holds the connection's name.
     pub owner: Owner,
 
-    /// ISS.
+    /// ISS: our initial sequence number (RFC 9293 §3.3.1, as all that follow here).
     pub iss: u32,
+    /// SND.UNA: the oldest number that is not acknowledged.
     pub snd_una: u32,
     /// SND.NXT: the next number to be used for the first time; it never moves back.
     pub snd_nxt: u32,
+    /// SND.WND: octets that the peer takes from SND.UNA on.
     pub snd_wnd: u32,
     /// MAX.SND.WND of RFC 5961 §5.2: the largest window that the peer ever offered.
     pub snd_max_wnd: u32,
-    /// IRS.
+    /// IRS: the peer's initial sequence number.
     pub irs: u32,
+    /// RCV.NXT: the next number that is expected.
     pub rcv_nxt: u32,
+    /// RCV.WND: octets that we take from RCV.NXT on, as the peer was told.
     pub rcv_wnd: u32,
     /// Last.ACK.sent (RFC 7323 §4.3).
     pub last_ack_sent: u32,
@@ -47,6 +53,11 @@ pub struct Status {
     pub pipe_octets: u32,
     /// Octets in flight that the peer reported by SACK.
     pub sacked_octets: u32,
+    /// Octets in flight that are thought to be lost and were not sent again (RFC 8985 §6.2; IsLost of
+    /// RFC 6675 §4).
+    pub lost_octets: u32,
+    /// Octets in flight that were sent again because they were thought to be lost.
+    pub resent_in_flight_octets: u32,
     /// Octets that wait for RECEIVE.
     pub unread_octets: usize,
     /// Octets that wait for what is missing before them, bookkeeping included.
@@ -55,13 +66,17 @@ pub struct Status {
     pub send_buffer_octets: usize,
     /// The most octets that wait for RECEIVE.
     pub receive_buffer_octets: usize,
-    /// The round trip as the receiver sees it, if it sizes its buffer by it.
+    /// The round trip as the receiver sees it, by timestamps or by how long a window lasts, if it
+    /// sizes its buffer by it.
     pub rcv_rtt: Option<Duration>,
     /// The most octets that RECEIVE took in one round trip, as far as was measured.
     pub rcv_space_octets: u64,
 
+    /// cwnd (RFC 5681 §2), in octets.
     pub cwnd_octets: u32,
+    /// ssthresh (RFC 5681 §3.1), in octets.
     pub ssthresh_octets: u32,
+    /// Which of the two is larger.
     pub congestion_phase: CongestionPhase,
     /// The algorithm of congestion control.
     pub congestion_algorithm: CongestionAlgorithm,
@@ -69,17 +84,27 @@ pub struct Status {
     pub congestion_mode: CongestionMode,
     /// Octets a second that may leave; `None` while the connection is idle or not paced.
     pub pacing_rate: Option<u64>,
-    /// Octets a second that the path delivered of late (draft-ietf-ccwg-bbr §4.1); `None` while the
-    /// connection is idle.
+    /// Octets a second that the path delivered (RS.delivery_rate, draft-ietf-ccwg-bbr §4.1): the newest
+    /// sample, but for those that the application limited and that are less.
     pub delivery_rate: Option<u64>,
+    /// Whether that sample was application limited (RS.is_app_limited): the path delivers that much at
+    /// least.
+    pub delivery_rate_is_app_limited: bool,
+    /// Whether something is being repaired.
     pub recovery_phase: RecoveryPhase,
     /// DupAcks of RFC 6675 §2, RFC 5681 §3.2.
     pub duplicate_acks: u32,
+    /// RACK.reordering_seen (RFC 8985 §6.2, step 3): something arrived after what was sent behind it.
+    pub reordering_seen: bool,
+    /// D-SACKs in all: reports of the peer that what was sent again had arrived before (RFC 2883).
+    pub dsacks: u32,
+    /// SRTT (RFC 6298 §2).
     pub srtt: Option<Duration>,
-    /// The least round trip of late.
+    /// The least round trip of late (RACK.min_RTT, RFC 8985 §5.2).
     pub min_rtt: Option<Duration>,
+    /// RTTVAR (RFC 6298 §2).
     pub rttvar: Option<Duration>,
-    /// RTO, backed off.
+    /// RTO, backed off (RFC 6298 §5.5).
     pub rto: Duration,
     /// How often RTO was doubled since the last sample (RFC 6298 §5.5).
     pub backoffs: u32,
@@ -89,6 +114,7 @@ pub struct Status {
     pub window_probes: u32,
     /// Keep-alive probes since the peer last said anything (RFC 9293 §3.8.4).
     pub keep_alive_probes: u32,
+    /// When what runs expires.
     pub timers: Timers,
     /// Whether an acknowledgment is due.
     pub acknowledgment: AcknowledgmentDue,
@@ -103,14 +129,22 @@ pub struct Status {
     pub advertised_mss: u16,
     /// Octets of the largest packet that gets through, as far as is known.
     pub path_mtu_octets: u16,
-    /// Whether both sides agreed on window scaling, timestamps, SACK.
+    /// Whether both sides agreed on window scaling (RFC 7323 §2).
     pub window_scaling: bool,
+    /// Whether both sides agreed on timestamps (RFC 7323 §3).
     pub timestamps: bool,
+    /// Whether both sides agreed on selective acknowledgments (RFC 2018).
     pub sack: bool,
-    /// Whether both sides agreed on explicit congestion notification (RFC 3168).
+    /// Whether both sides agreed on explicit congestion notification (RFC 3168 §6.1.1).
     pub ecn: bool,
-    /// Snd.Wind.Shift and Rcv.Wind.Shift (RFC 7323 §2.3).
+    /// Segments with text that arrived with CE: the network was congested on the way to us (RFC 3168
+    /// §5).
+    pub marked_segments_in: u64,
+    /// Acknowledgments with ECE: the peer has seen CE on what we sent (RFC 3168 §6.1.2).
+    pub ecn_echoes_in: u64,
+    /// Snd.Wind.Shift: what the peer's windows are shifted by (RFC 7323 §2.3).
     pub snd_wind_shift: u8,
+    /// Rcv.Wind.Shift: what ours are.
     pub rcv_wind_shift: u8,
     /// TS.Recent, if timestamps were agreed on.
     pub ts_recent: Option<u32>,
@@ -127,11 +161,13 @@ pub struct Status {
     pub resent_octets: u64,
     /// Timeouts of RFC 4898: how often text was sent again because the retransmission timer expired.
     pub timeouts_total: u64,
-    /// Segments of any kind that left and arrived.
+    /// Segments of any kind that left.
     pub segments_out: u32,
+    /// Segments of any kind that arrived.
     pub segments_in: u32,
-    /// Segments with text that left and arrived.
+    /// Segments with text that left.
     pub text_segments_out: u64,
+    /// Segments with text that arrived.
     pub text_segments_in: u64,
     /// How long text waited to be sent or acknowledged, up to the last look.
     pub busy_time: Duration,

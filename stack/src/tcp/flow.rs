@@ -22,8 +22,6 @@ pub(crate) struct Flow {
     pub(crate) validation: Validation,
     /// How fast the path delivers.
     pub(crate) delivery: Delivery,
-    /// The newest sample of it, in octets a second.
-    pub(crate) delivery_rate: Option<u64>,
     /// When more may leave.
     pub(crate) pacing: Pacing,
 }

@@ -131,8 +131,11 @@ impl Settings {
             self.keep_alive = keep_alive;
         }
         if let Some(user_timeout) = options.user_timeout {
-            self.patience = user_timeout.map_or(Patience::Unlimited, Patience::Time);
-            self.patience_is_of = Choice::User;
+            (self.patience, self.patience_is_of) = match user_timeout {
+                Some(Duration::ZERO) => (Patience::Retransmissions, Choice::Nobody),
+                Some(timeout) => (Patience::Time(timeout), Choice::User),
+                None => (Patience::Unlimited, Choice::User),
+            };
         }
         if let Some(buffer) = options.receive_buffer_octets {
             self.receive_buffer_octets = buffer.clamp(BUFFER_OCTETS_MIN, BUFFER_OCTETS_MAX);

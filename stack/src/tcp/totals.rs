@@ -6,6 +6,7 @@
 use alloc::boxed::Box;
 
 use super::connection::Connection;
+use super::delivery::{RateSample, Supply};
 use super::segment::Segment;
 use crate::base::{Duration, Instant};
 
@@ -32,8 +33,16 @@ pub(crate) struct Totals {
     text_segments_in: u64,
     /// OctetsRetrans.
     resent_octets: u64,
+    /// CongSignals that the network gave us for the peer: segments with text and CE.
+    marked_segments_in: u64,
+    /// ECNsignals: acknowledgments with ECE.
+    echoes_in: u64,
     /// Timeouts.
     timeouts: u64,
+    /// The newest sample of the rate of delivery, as Linux keeps it: one that the application limited
+    /// counts only if it is not less than what was known.
+    delivery_rate: Option<u64>,
+    delivery_supply: Supply,
     busy: Duration,
     peer_window: Duration,
     send_buffer: Duration,
@@ -47,7 +56,11 @@ pub(crate) struct Told {
     pub(crate) text_segments_out: u64,
     pub(crate) text_segments_in: u64,
     pub(crate) resent_octets: u64,
+    pub(crate) marked_segments_in: u64,
+    pub(crate) echoes_in: u64,
     pub(crate) timeouts: u64,
+    pub(crate) delivery_rate: Option<u64>,
+    pub(crate) delivery_supply: Supply,
     pub(crate) busy: Duration,
     pub(crate) peer_window: Duration,
     pub(crate) send_buffer: Duration,
@@ -74,7 +87,11 @@ impl Totals {
             text_segments_out: self.text_segments_out,
             text_segments_in: self.text_segments_in,
             resent_octets: self.resent_octets,
+            marked_segments_in: self.marked_segments_in,
+            echoes_in: self.echoes_in,
             timeouts: self.timeouts,
+            delivery_rate: self.delivery_rate,
+            delivery_supply: self.delivery_supply,
             busy: self.busy,
             peer_window: self.peer_window,
             send_buffer: self.send_buffer,
@@ -121,6 +138,29 @@ impl Connection {
     /// The retransmission timer has expired, and text is sent again because of it.
     pub(crate) fn count_timeout(&mut self) {
         self.totals().timeouts += 1;
+    }
+
+    /// Text arrived that the network had marked (RFC 3168 §5), in so many segments.
+    pub(crate) fn count_marked(&mut self, segments: u32) {
+        let totals = self.totals();
+        totals.marked_segments_in += u64::from(segments.max(1));
+    }
+
+    /// An acknowledgment said that the peer had seen a mark (RFC 3168 §6.1.2).
+    pub(crate) fn count_echo(&mut self) {
+        self.totals().echoes_in += 1;
+    }
+
+    /// The rate of delivery was measured (draft-ietf-ccwg-bbr §4.1).
+    pub(crate) fn note_rate(&mut self, sample: &RateSample) {
+        let Some(rate) = sample.octets_per_second() else {
+            return;
+        };
+        let totals = self.totals();
+        if sample.supply == Supply::Plenty || totals.delivery_rate.is_none_or(|it| it <= rate) {
+            totals.delivery_rate = Some(rate);
+            totals.delivery_supply = sample.supply;
+        }
     }
 
     /// Nothing more can be sent for now: why? The congestion window takes `cwnd_room` octets more.

@@ -25,7 +25,11 @@ pub(crate) fn on_outcome(
     let mode_before = connection.congestion.mode();
     let acked = acked(connection, sample, outcome, cx);
     deliver(connection, sample, outcome, &acked);
-    let clause = if connection.ecn.is_report(flags) && outcome.signal == LossSignal::None {
+    let is_report = connection.ecn.is_report(flags);
+    if is_report {
+        connection.count_echo();
+    }
+    let clause = if is_report && outcome.signal == LossSignal::None {
         // "The value of cwnd should not be increased on receipt of an ECN-Echo ACK packet."
         mark(connection, sample, cx)
     } else {
@@ -50,10 +54,10 @@ fn deliver(connection: &mut Connection, sample: &AckSample, outcome: &AckOutcome
         sample.clock.min_rtt,
         sample.clock.now,
     );
-    flow.delivery_rate = rate.octets_per_second().or(flow.delivery_rate);
     if outcome.delivered_octets > 0 || outcome.lost_octets > 0 {
         connection.congestion.on_delivery(&rate, acked);
     }
+    connection.note_rate(&rate);
 }
 
 fn move_cwnd(

@@ -10,12 +10,14 @@ use crate::context::Context;
 use crate::discard::Discard;
 use crate::observe::SendReason;
 use crate::tcp::connection::{Connection, Handle, Pressure};
+use crate::tcp::ecn::Standing;
 use crate::tcp::receive::acknowledge::Urgency;
 use crate::tcp::receive::queue::unpinned;
 use crate::tcp::receive::reassembly::ReassemblyLimits;
 use crate::tcp::recovery::Sack;
 use crate::tcp::segment::Segment;
 use crate::tcp::state;
+use crate::wire::protocol::Ecn;
 
 /// See the module.
 pub(crate) fn take_text(
@@ -46,6 +48,9 @@ pub(crate) fn take_text(
     connection.challenge.on_progress();
     connection.measure_receive(segment, cx.now);
     connection.ecn.on_text(segment.flags, segment.ecn);
+    if segment.ecn == Ecn::CongestionExperienced && connection.ecn.standing() == Standing::Agreed {
+        connection.count_marked(segment.segments);
+    }
     if segment.seq == connection.rcv.nxt {
         take_in_order(connection, segment, cx)
     } else {

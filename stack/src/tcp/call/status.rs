@@ -13,6 +13,7 @@ use crate::observe::SendReason;
 use crate::status::{AcknowledgmentDue, CongestionPhase, FinProgress, Owner, Status, Timers};
 use crate::tcp::congestion::CongestionControl;
 use crate::tcp::connection::{Connection, Handle};
+use crate::tcp::delivery::Supply;
 use crate::tcp::ecn::Standing;
 use crate::tcp::half_open::HalfOpen;
 use crate::tcp::receive::ReceiveHalf;
@@ -50,6 +51,8 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         in_flight_octets: window.in_flight(),
         pipe_octets: connection.recovery.pipe_octets(window.nxt),
         sacked_octets: recovery.sacked_octets,
+        lost_octets: recovery.lost_octets,
+        resent_in_flight_octets: recovery.resent_octets,
         unread_octets: rcv.queue.octets(),
         out_of_order_octets: rcv
             .out_of_order
@@ -76,9 +79,12 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         congestion_algorithm: connection.congestion.algorithm(),
         congestion_mode: connection.congestion.mode(),
         pacing_rate: connection.flow.as_ref().and_then(|it| it.pacing.rate()),
-        delivery_rate: connection.flow.as_ref().and_then(|it| it.delivery_rate),
+        delivery_rate: totals.delivery_rate,
+        delivery_rate_is_app_limited: totals.delivery_supply == Supply::ApplicationLimited,
         recovery_phase: recovery.phase,
         duplicate_acks: recovery.duplicate_acks,
+        reordering_seen: recovery.reordering_seen,
+        dsacks: recovery.dsacks,
         srtt: connection.rtt.srtt(),
         min_rtt: connection.rtt.min_rtt(),
         rttvar: connection.rtt.rttvar(),
@@ -103,6 +109,8 @@ pub(crate) fn status(connection: &Connection) -> Box<Status> {
         timestamps: connection.timestamps.is_some(),
         sack: connection.sack == Sack::Agreed,
         ecn: connection.ecn.standing() == Standing::Agreed,
+        marked_segments_in: totals.marked_segments_in,
+        ecn_echoes_in: totals.echoes_in,
         snd_wind_shift: window.shift(),
         rcv_wind_shift: rcv.window.shift(),
         ts_recent: connection.timestamps.map(|it| it.ts_recent()),

@@ -93,6 +93,14 @@ pub(crate) struct Standing {
     pub(crate) duplicate_acks: u32,
     /// Octets in flight that were reported.
     pub(crate) sacked_octets: u32,
+    /// Octets in flight that are thought to be lost and were not sent again.
+    pub(crate) lost_octets: u32,
+    /// Octets in flight that were sent again because they were thought to be lost.
+    pub(crate) resent_octets: u32,
+    /// RACK.reordering_seen.
+    pub(crate) reordering_seen: bool,
+    /// Reports of retransmissions that were not needed.
+    pub(crate) dsacks: u32,
     /// How far SND.UNA has come since ISS.
     pub(crate) una_position: u64,
 }

@@ -41,6 +41,8 @@ pub(crate) struct Rack {
     reo_wnd_persist: u8,
     /// RACK.reordering_seen.
     reordering_seen: bool,
+    /// D-SACKs that counted, in all.
+    dsacks: u32,
 }
 
 impl Rack {
@@ -55,7 +57,18 @@ impl Rack {
             reo_wnd_mult: 1,
             reo_wnd_persist: PERSIST_RECOVERIES,
             reordering_seen: false,
+            dsacks: 0,
         }
+    }
+
+    /// RACK.reordering_seen.
+    pub(crate) const fn reordering_seen(&self) -> bool {
+        self.reordering_seen
+    }
+
+    /// How many reports of retransmissions that were not needed have counted.
+    pub(crate) const fn dsacks(&self) -> u32 {
+        self.dsacks
     }
 
     /// RACK.xmit_ts, once something was delivered.
@@ -96,6 +109,7 @@ impl Rack {
     /// Step 4: an acknowledgment reported that a retransmission was not needed. `nxt` is the position
     /// of SND.NXT.
     pub(crate) fn on_dsack(&mut self, nxt: u64) {
+        self.dsacks = self.dsacks.saturating_add(1);
         if self.dsack_round == 0 {
             self.dsack_round = nxt;
             self.reo_wnd_mult = self.reo_wnd_mult.saturating_add(1);

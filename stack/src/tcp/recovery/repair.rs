@@ -784,6 +784,8 @@ impl LossRecovery for Repair {
     fn standing(&self) -> Standing {
         let una = self.scoreboard.una();
         let sacked = self.scoreboard.sacked_within(una..u64::MAX);
+        let resent = self.scoreboard.unsacked_within(una..self.high_rxt);
+        let resent = resent.saturating_sub(self.again_octets());
         Standing {
             phase: match self.phase {
                 Phase::Open => RecoveryPhase::Open,
@@ -792,6 +794,10 @@ impl LossRecovery for Repair {
             },
             duplicate_acks: self.duplicates.count(),
             sacked_octets: u32::try_from(sacked).unwrap_or(u32::MAX),
+            lost_octets: u32::try_from(self.pending_octets()).unwrap_or(u32::MAX),
+            resent_octets: u32::try_from(resent).unwrap_or(u32::MAX),
+            reordering_seen: self.rack.reordering_seen(),
+            dsacks: self.rack.dsacks(),
             una_position: una,
         }
     }

@@ -154,6 +154,13 @@ fn rfc3168_04_marks_are_answered_once_a_window_and_nothing_is_lost() {
         *end == B && header.flags.contains(TcpFlags::ECE.with(TcpFlags::ACK))
     });
     assert!(echoed);
+    // STATUS counts both: what arrived marked, and what came back of it.
+    let marked = world.bottleneck.as_ref().unwrap().marked;
+    let (a, b) = (world.status(A, flow.0), world.status(B, flow.1));
+    assert!(b.marked_segments_in > 0 && b.marked_segments_in <= marked);
+    assert!(a.ecn_echoes_in >= told.len() as u64);
+    assert_eq!((a.marked_segments_in, b.ecn_echoes_in), (0, 0));
+    assert!(a.delivery_rate.is_some_and(|rate| rate <= 2 * TEN_MEGABITS));
 }
 
 #[test]

@@ -217,6 +217,9 @@ fn rfc8985_3_3_2_reordering_by_more_is_learnt_from_duplicates() {
     let third = transfer(&mut world, ids, 1 << 22);
     assert_eq!(third.retransmissions, 0, "{first:?} {second:?} {third:?}");
     assert_eq!((first.timeouts, second.timeouts), (0, 0));
+    let status = world.status(A, ids.0);
+    assert!(status.reordering_seen && status.dsacks > 0, "{status:?}");
+    assert_eq!(status.timeouts_total, 0);
 }
 
 #[test]

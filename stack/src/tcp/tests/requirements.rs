@@ -52,6 +52,33 @@ fn rfc9293_must_10_two_dials_that_cross_become_one_connection() {
 }
 
 #[test]
+fn a_user_timeout_of_zero_gives_the_choice_back() {
+    let mut world = World::new(1);
+    let (a, _) = world.connect();
+    let change = |world: &mut World, user_timeout| {
+        let it = &mut world.ends[A];
+        let options = ConnectionOptions {
+            user_timeout: Some(user_timeout),
+            ..ConnectionOptions::default()
+        };
+        it.tcp
+            .set_options(&mut it.around.at(world.now), a, &options)
+            .unwrap();
+    };
+    change(&mut world, Some(MS(500)));
+    assert_eq!(world.status(A, a).user_timeout, Some(MS(500)));
+    change(&mut world, Some(Duration::ZERO));
+    assert_eq!(world.status(A, a).user_timeout, None);
+    // The wire is cut: R2 counts retransmissions again, 15 of them.
+    world.send(A, a, b"nobody hears");
+    world.impairments.loss = 1_000;
+    world.run_for(Duration::from_secs(400));
+    assert_eq!(world.state(A, a), State::Established);
+    world.run_for(Duration::from_secs(300));
+    assert_eq!(world.state(A, a), State::Closed);
+}
+
+#[test]
 fn a_connection_to_itself_works() {
     let mut world = World::new(1);
     let path = world.path(A);
