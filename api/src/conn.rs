@@ -577,15 +577,19 @@ impl TCPConn {
         self.set_options(options, |host| host.set_quick_ack(quick_ack))
     }
 
-    /// The connection fails when octets were unacknowledged for so long (RFC 9293 §3.8.3, RFC 5482);
-    /// zero is as long as the host takes, or for ever in the stack.
+    /// The connection fails when octets were unacknowledged for so long (RFC 9293 §3.8.3).
+    ///
+    /// Zero gives the choice back, as Linux's `TCP_USER_TIMEOUT` does: to the stack's
+    /// [`r2_retransmissions`](crate::Config::r2_retransmissions), which are 15 unless set (with a timeout
+    /// that doubles up to a minute, some 15 minutes), and to `net.ipv4.tcp_retries2` on the host. There is
+    /// no "never" here: a [`Duration::MAX`] is as good.
     ///
     /// # Errors
     ///
     /// As for [`set_nodelay`](Self::set_nodelay).
     pub fn set_user_timeout(&self, timeout: Duration) -> Result<(), OpError> {
         let options = ConnectionOptions {
-            user_timeout: Some(Some(timeout).filter(|it| !it.is_zero())),
+            user_timeout: Some(Some(timeout)),
             ..ConnectionOptions::default()
         };
         self.set_options(options, |host| host.set_user_timeout(timeout))

@@ -123,7 +123,7 @@ pub use packet_conn::{AnyPacketConn, PacketConn};
 pub use pipe::{PipeConn, pipe};
 pub use resolve_addr::{resolve_ip_addr, resolve_tcp_addr, resolve_udp_addr};
 pub use resolver::{CacheSettings, MX, NS, Resolver, ResolverBuilder, ResolverFiles, SRV};
-pub use socket_options::{KeepAliveConfig, ReusePort, SocketOptions};
+pub use socket_options::{CongestionAlgorithm, EcnUse, KeepAliveConfig, ReusePort, SocketOptions};
 pub use udp::{UDPConn, listen_multicast_udp};
 pub use unix::{UnixConn, UnixListener, dial_unix, listen_unix, listen_unixgram};
 pub use watch::{Crossing, PacketWatcher, WatchEnd, Watched, Watching};

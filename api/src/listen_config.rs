@@ -17,7 +17,9 @@ use crate::ip::IPConn;
 use crate::listener::{AnyListener, TCPListener};
 use crate::net::Net;
 use crate::packet_conn::AnyPacketConn;
-use crate::socket_options::{Control, KeepAliveConfig, ReusePort, SocketOptions};
+use crate::socket_options::{
+    Control, KeepAliveConfig, ReusePort, SocketOptions, tcp_option_builders,
+};
 use crate::udp::UDPConn;
 use crate::unix;
 use crate::{IPAddr, NetAddr, TCPAddr, UDPAddr, Zone};
@@ -35,6 +37,23 @@ const BACKLOG: usize = 4_096;
 /// let one = config.listen("tcp", ":80")?;
 /// let other = config.listen("tcp", ":80")?;
 /// assert_eq!(one.addr(), other.addr());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Connections that are accepted begin with the options of their listener:
+///
+/// ```
+/// use sidestep::{CongestionAlgorithm, Net};
+///
+/// let (client, server) = Net::memory_pair()?;
+/// let config = server.listen_config();
+/// let config = config.congestion(CongestionAlgorithm::Bbr).maximum_segment(500);
+/// let listener = config.listen_tcp("tcp", Some(&"192.0.2.2:80".parse()?))?;
+/// let dialled = client.dial_tcp("tcp", None, &"192.0.2.2:80".parse()?)?;
+/// let info = listener.accept_tcp()?.info()?;
+/// assert_eq!(info.congestion_algorithm, CongestionAlgorithm::Bbr);
+/// // 12 octets of each segment are for timestamps.
+/// assert_eq!((info.advertised_mss, dialled.info()?.snd_mss), (500, 488));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -79,7 +98,7 @@ impl ListenConfig {
     pub fn new() -> Self {
         Self {
             net: None,
-            options: SocketOptions::with_keep_alive(KeepAliveConfig::default()),
+            options: SocketOptions::GO,
             backlog: BACKLOG,
             opening: OpeningSettings::default(),
             control: None,
@@ -114,6 +133,8 @@ impl ListenConfig {
         self
     }
 
+    tcp_option_builders!();
+
     /// How many connections may wait to be accepted, at least 1; those that come when it is full
     /// wait outside and are let in when their SYN is repeated. 4,096 unless set.
     pub const fn backlog(mut self, connections: usize) -> Self {
@@ -139,7 +160,8 @@ impl ListenConfig {
     }
 
     /// Every SYN is offered to [`TCPListener::accept_syn`] and answered only once that has decided: for
-    /// a forwarder, which has to find out first whether it can connect. Not on [`Net::host`].
+    /// a forwarder, which has to find out first whether it can connect. Those that were let in do not
+    /// count for the backlog once their handshake is over. Not on [`Net::host`].
     pub const fn ask_first(mut self) -> Self {
         self.opening.admission = Admission::Ask;
         self

@@ -76,7 +76,7 @@ enum Inner {
 }
 
 #[derive(Debug)]
-struct StackListener {
+pub(crate) struct StackListener {
     channel: Arc<Acceptor<Arrival>>,
     /// SYNs that wait for a decision, if the listener asks.
     questions: Option<Arc<Acceptor<SynArrived>>>,

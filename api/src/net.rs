@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use sidestep_stack::Counters;
@@ -67,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) thread: Mutex<Option<JoinHandle<()>>>,
     pub(crate) stream_limits: StreamLimits,
     pub(crate) datagram_limits: DatagramLimits,
+    /// How long a SYN-ACK is repeated.
+    pub(crate) syn_ack_patience: Duration,
     /// What the device is called among the interfaces.
     pub(crate) device_name: Box<str>,
     pub(crate) lookups_asked: AtomicU64,

@@ -277,6 +277,7 @@ impl NetOptions {
             partial_checksum: capabilities.partial_checksum,
             segmentation: capabilities.segmentation,
         };
+        let syn_ack_patience = Duration::from_millis(config.syn_ack_give_up_ms);
         let mut stack = Stack::new(config, seed, offload)?;
         let now = Instant::ZERO;
         for InterfaceAddress {
@@ -347,6 +348,7 @@ impl NetOptions {
             thread: Mutex::new(Some(running.thread)),
             stream_limits,
             datagram_limits,
+            syn_ack_patience,
             device_name: device_name.into(),
             lookups_asked: std::sync::atomic::AtomicU64::new(0),
             names: RwLock::new(names),

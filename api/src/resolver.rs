@@ -6,7 +6,7 @@
 //! file is read, and nothing waits, on the packet thread.
 
 mod ask;
-mod block_on;
+pub(crate) mod block_on;
 mod builder;
 pub(crate) mod files;
 mod lookup;

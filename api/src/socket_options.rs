@@ -11,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use sidestep_stack::call::{ConnectionOptions, KeepAlive};
 
-pub use sidestep_stack::call::ReusePort;
+pub use sidestep_stack::call::{CongestionAlgorithm, EcnUse, ReusePort};
 
 use crate::error::Cause;
 
@@ -145,20 +145,46 @@ pub struct SocketOptions {
     pub hop_limit: Option<u8>,
     /// Differentiated services code point of what is sent, 0 to 63 (RFC 2474).
     pub dscp: Option<u8>,
-    /// TCP: the connection fails when octets were unacknowledged for so long (RFC 5482).
+    /// TCP: the connection fails when octets were unacknowledged for so long (RFC 9293 §3.8.3); zero is
+    /// the backend's own rule, see [`TCPConn::set_user_timeout`](crate::TCPConn::set_user_timeout).
     pub user_timeout: Option<Duration>,
+    /// TCP: the user timeout is told to the peer, and the peer's is followed (RFC 5482). The host has no
+    /// such option.
+    pub user_timeout_option: Option<bool>,
+    /// TCP: segments that are not full wait for more octets.
+    pub cork: Option<bool>,
+    /// TCP: what arrives is acknowledged at once (RFC 9293 §3.8.6.3).
+    pub quick_ack: Option<bool>,
+    /// TCP: the most octets of text in one segment, sent or received, at least 88 (RFC 9293 §3.7.1).
+    /// The host takes no notice.
+    pub mss_octets_max: Option<u16>,
+    /// TCP: whether congestion is told instead of shown by losses (RFC 3168). The host does as its
+    /// settings say.
+    pub ecn: Option<EcnUse>,
+    /// TCP: how the connection finds out how much the path carries.
+    pub congestion: Option<CongestionAlgorithm>,
     /// Whether the port may have several owners.
     pub reuse_port: ReusePort,
 }
 
 impl SocketOptions {
-    /// What connections of this crate begin with.
-    pub(crate) fn with_keep_alive(keep_alive: KeepAliveConfig) -> Self {
-        Self {
-            keep_alive: Some(keep_alive),
-            ..Self::default()
-        }
-    }
+    /// What connections of this crate begin with: Go's keep-alive.
+    pub(crate) const GO: Self = Self {
+        nodelay: None,
+        keep_alive: Some(KeepAliveConfig::GO),
+        read_buffer_octets: None,
+        write_buffer_octets: None,
+        hop_limit: None,
+        dscp: None,
+        user_timeout: None,
+        user_timeout_option: None,
+        cork: None,
+        quick_ack: None,
+        mss_octets_max: None,
+        ecn: None,
+        congestion: None,
+        reuse_port: ReusePort::No,
+    };
 
     /// In the words of the stack.
     pub(crate) fn for_connection(&self) -> ConnectionOptions {
@@ -170,10 +196,71 @@ impl SocketOptions {
             send_buffer_octets: self.write_buffer_octets,
             hop_limit: self.hop_limit,
             dscp: self.dscp,
-            ..ConnectionOptions::default()
+            user_timeout_option: self.user_timeout_option,
+            cork: self.cork,
+            quick_ack: self.quick_ack,
+            mss_octets_max: self.mss_octets_max,
+            ecn: self.ecn,
+            congestion: self.congestion,
         }
     }
 }
+
+/// The options of TCP that a dialer and a listen config have in common, for a builder with a field
+/// `options`. They hold from the SYN or SYN-ACK on.
+macro_rules! tcp_option_builders {
+    () => {
+        /// The algorithm of congestion control of TCP connections, from the first segment on: CUBIC
+        /// unless set. [`TCPConn::set_congestion`](crate::TCPConn::set_congestion) changes it later.
+        #[doc(alias = "TCP_CONGESTION")]
+        pub const fn congestion(mut self, algorithm: $crate::CongestionAlgorithm) -> Self {
+            self.options.congestion = Some(algorithm);
+            self
+        }
+
+        /// Whether TCP connections take part in explicit congestion notification (RFC 3168 §6.1.1); it is
+        /// agreed on in the handshake. On [`Net::host`](crate::Net::host) the host's settings hold.
+        pub const fn ecn(mut self, ecn: $crate::EcnUse) -> Self {
+            self.options.ecn = Some(ecn);
+            self
+        }
+
+        /// The most octets of text in one segment of a TCP connection, in both directions: what our MSS
+        /// option says at most, and the peer's is taken for (RFC 9293 §3.7.1). At least 88. On
+        /// [`Net::host`](crate::Net::host) it does nothing.
+        #[doc(alias = "TCP_MAXSEG")]
+        pub const fn maximum_segment(mut self, octets: u16) -> Self {
+            self.options.mss_octets_max = Some(octets);
+            self
+        }
+
+        /// How long octets of a TCP connection may be unacknowledged before it fails (RFC 9293 §3.8.3),
+        /// the handshake of a dial included. See
+        /// [`TCPConn::set_user_timeout`](crate::TCPConn::set_user_timeout).
+        #[doc(alias = "TCP_USER_TIMEOUT")]
+        pub const fn user_timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.options.user_timeout = Some(timeout);
+            self
+        }
+
+        /// Whether TCP connections begin with segments that are not full held back, so that what is
+        /// written first leaves together. See [`TCPConn::set_cork`](crate::TCPConn::set_cork).
+        #[doc(alias = "TCP_CORK")]
+        pub const fn cork(mut self, cork: bool) -> Self {
+            self.options.cork = Some(cork);
+            self
+        }
+
+        /// Whether TCP connections acknowledge what arrives at once. See
+        /// [`TCPConn::set_quick_ack`](crate::TCPConn::set_quick_ack).
+        #[doc(alias = "TCP_QUICKACK")]
+        pub const fn quick_ack(mut self, quick_ack: bool) -> Self {
+            self.options.quick_ack = Some(quick_ack);
+            self
+        }
+    };
+}
+pub(crate) use tcp_option_builders;
 
 /// What a hook is: it sees the network, with its family (`tcp4`), and the address, and may change
 /// the options or refuse.
@@ -237,7 +324,11 @@ mod tests {
         let begun = SocketOptions::default().for_connection();
         assert_eq!(begun.no_delay, Some(true));
         assert!(matches!(begun.keep_alive, Some(Some(_))));
-        let off = SocketOptions::with_keep_alive(KeepAliveConfig::off()).for_connection();
+        let options = SocketOptions {
+            keep_alive: Some(KeepAliveConfig::off()),
+            ..SocketOptions::GO
+        };
+        let off = options.for_connection();
         assert_eq!(off.keep_alive, Some(None));
     }
 }

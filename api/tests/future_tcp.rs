@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sidestep::future::{TCPConn, TCPListener};
-use sidestep::{Cause, Deadline, NetError};
+use sidestep::{Cause, Deadline, Net, NetError};
 use support::{PATIENCE, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -479,4 +479,53 @@ fn idle_tasks_are_not_polled(world: &World) {
         theirs.write(b"news").await.unwrap();
         assert_eq!(waits.await.unwrap(), 4);
     });
+}
+
+#[test]
+fn tasks_decide_about_syns_and_wait_for_their_connections() {
+    let (client, server) = Net::memory_pair().unwrap();
+    let listener = server.listen_config().ask_first();
+    let listener: TCPListener = listener.listen_tcp("tcp4", None).unwrap().into();
+    let at = format!("192.0.2.2:{}", listener.addr().port);
+    run(async {
+        let dial = |client: &Net| {
+            let (client, at) = (client.clone(), at.clone());
+            thread::spawn(move || client.dial_timeout("tcp4", &at, PATIENCE))
+        };
+        let dialled = dial(&client);
+        let pending = listener.accept_syn().await.unwrap();
+        let remote = pending.remote_addr().to_string();
+        assert!(pending.syn().timestamps);
+        let conn = pending.accept().await.unwrap();
+        assert_eq!(conn.remote_addr().to_string(), remote);
+        let dialled = dialled.join().unwrap().unwrap();
+        conn.write(b"hello").await.unwrap();
+        let mut text = [0; 5];
+        dialled.read(&mut text).unwrap();
+        assert_eq!(&text, b"hello");
+
+        // Refused, and left to accept.
+        let dialled = dial(&client);
+        listener.accept_syn().await.unwrap().reset().unwrap();
+        assert!(dialled.join().unwrap().is_err());
+        let dialled = dial(&client);
+        listener.accept_syn().await.unwrap().admit().unwrap();
+        listener.accept().await.unwrap();
+        dialled.join().unwrap().unwrap();
+
+        // The deadline holds for both queues, and close ends the wait.
+        listener.set_deadline(Deadline::past()).unwrap();
+        assert!(listener.accept_syn().await.unwrap_err().timeout());
+        listener.set_deadline(Deadline::NONE).unwrap();
+        let (asked, closed) = tokio::join!(listener.accept_syn(), async {
+            tokio::task::yield_now().await;
+            listener.close().await
+        });
+        closed.unwrap();
+        assert!(matches!(asked.unwrap_err().err(), Cause::Closed));
+    });
+    let other = server.listen_tcp("tcp4", None).unwrap();
+    let other: TCPListener = other.into();
+    let error = run(other.accept_syn()).unwrap_err();
+    assert!(matches!(error.err(), Cause::NotSupported));
 }

@@ -113,7 +113,6 @@ impl<C> Acceptor<C> {
     }
 
     /// The deadline of `accept`.
-    #[cfg_attr(not(feature = "async"), allow(dead_code))]
     pub(crate) fn deadline(&self) -> Deadline {
         self.state.lock().deadline
     }

@@ -26,7 +26,7 @@ use crate::ip::IPConn;
 use crate::net::Net;
 use crate::packet_conn::destination;
 use crate::resolver::Resolver;
-use crate::socket_options::{Control, KeepAliveConfig, SocketOptions};
+use crate::socket_options::{Control, KeepAliveConfig, SocketOptions, tcp_option_builders};
 use crate::udp::UDPConn;
 use crate::unix::UnixConn;
 use crate::{Addr, IPAddr, NetAddr, TCPAddr, UDPAddr, UnixAddr, Zone};
@@ -62,7 +62,7 @@ pub struct Dialer {
     deadline: Deadline,
     local_addr: Option<NetAddr>,
     fallback_delay: Option<Duration>,
-    keep_alive: KeepAliveConfig,
+    options: SocketOptions,
     control: Option<Control>,
     resolver: Option<Resolver>,
     cancel: Option<CancelToken>,
@@ -85,7 +85,7 @@ impl Dialer {
             deadline: Deadline::NONE,
             local_addr: None,
             fallback_delay: Some(FALLBACK_DELAY),
-            keep_alive: KeepAliveConfig::GO,
+            options: SocketOptions::GO,
             control: None,
             resolver: None,
             cancel: None,
@@ -147,9 +147,11 @@ impl Dialer {
     #[doc(alias = "KeepAlive")]
     #[doc(alias = "KeepAliveConfig")]
     pub fn keep_alive(mut self, keep_alive: impl Into<KeepAliveConfig>) -> Self {
-        self.keep_alive = keep_alive.into();
+        self.options.keep_alive = Some(keep_alive.into());
         self
     }
+
+    tcp_option_builders!();
 
     /// What sees, and may change, the options of each socket before it is used. It is given the
     /// network with its family (`tcp4`), and the address; an error of it ends that attempt. It is
@@ -272,7 +274,7 @@ impl Dialer {
             net,
             network,
             local,
-            options: SocketOptions::with_keep_alive(self.keep_alive),
+            options: self.options,
             control: self.control.clone(),
             text: self.text.clone(),
         }

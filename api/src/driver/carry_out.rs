@@ -6,7 +6,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sidestep_stack::call::{ConnectionId, LookUp, LookupId, OpenConnection, Release};
+use sidestep_stack::call::{
+    ConnectionId, Decision, ListenerId, LookUp, LookupId, OpenConnection, Release,
+};
 use sidestep_stack::{Call, CallRefused, Instant, Reply};
 
 use super::desk::{Asked, Desk};
@@ -60,6 +62,11 @@ impl Desk {
                     self.close_listener(now, listener);
                 }
             }
+            Request::Admit {
+                listener,
+                connection,
+                opening,
+            } => self.admit(now, listener, connection, opening),
             Request::OpenSocket {
                 open,
                 channel,
@@ -170,6 +177,32 @@ impl Desk {
                 self.attend_connection(now, connection);
             }
             Ok(_) => stream.refuse(CallRefused::Invalid),
+            Err(refused) => stream.refuse(refused),
+        }
+    }
+
+    /// Answers a SYN; its connection is for whoever waits for the stream.
+    fn admit(
+        &mut self,
+        now: Instant,
+        listener: ListenerId,
+        connection: ConnectionId,
+        opening: Opening,
+    ) {
+        let Some(stream) = opening.into_stream() else {
+            return;
+        };
+        let decision = if stream.is_given_up() {
+            Decision::Drop
+        } else {
+            Decision::Accept
+        };
+        let call = Call::Decide {
+            connection,
+            decision,
+        };
+        match self.stack.user_calls(now, call) {
+            Ok(_) => self.channels.admitted.insert(listener, connection, stream),
             Err(refused) => stream.refuse(refused),
         }
     }

@@ -122,6 +122,7 @@ impl Desk {
     pub(super) fn close_listener(&mut self, now: Instant, listener: ListenerId) {
         self.channels.listeners.remove(listener.0);
         self.channels.questions.remove(listener.0);
+        self.channels.admitted.close(listener);
         let _ = self.stack.user_calls(now, Call::CloseListener(listener));
     }
 
@@ -140,14 +141,25 @@ impl Desk {
         let _ = self.stack.user_calls(now, call);
     }
 
-    /// Takes connections from the stack's accept queue while there is room for them.
+    /// Takes connections from the stack's accept queue while there is room for them. Where the
+    /// application let each of them in, it takes them all: some are waited for by whoever did.
     fn accept(&mut self, now: Instant, listener: ListenerId, channel: &Acceptor<Arrival>) {
-        while channel.room() > 0 {
+        let was_asked = self.channels.questions.get(listener.0).is_some();
+        while channel.room() > 0 || was_asked {
             let reply = self.stack.user_calls(now, Call::Accept(listener));
             let Ok(Reply::Accepted(Some(accepted))) = reply else {
                 return;
             };
             let connection = accepted.connection;
+            if let Some(stream) = self.channels.admitted.take(connection) {
+                stream.attach(Source::Connection(connection), accepted.local);
+                stream.established();
+                receive(&mut self.stack, &stream, now, connection);
+                self.channels.connections.insert(connection.0, stream);
+                // It may have been given up before it had a name to call attention by.
+                self.attend_connection(now, connection);
+                continue;
+            }
             let stream = Arc::new(Stream::open(self.stream_limits, self.attention()));
             stream.attach(Source::Connection(connection), accepted.local);
             // Text, or the end of the stream, may have come before.

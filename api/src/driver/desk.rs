@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sidestep_stack::call::LookupId;
+use sidestep_stack::call::{ConnectionId, ListenerId, LookupId};
 use sidestep_stack::event::{LookedUp, SynArrived};
 use sidestep_stack::{CallRefused, Instant, OutPacket, Packet, Stack};
 
@@ -40,6 +40,8 @@ pub(crate) struct Channels {
     pub(crate) listeners: Slots<Arc<Acceptor<Arrival>>>,
     /// SYNs of listeners that ask.
     pub(crate) questions: Slots<Arc<Acceptor<SynArrived>>>,
+    /// Streams for connections whose SYN was answered.
+    pub(crate) admitted: Admitted,
     pub(crate) sockets: Slots<Arc<DatagramChannel>>,
     pub(crate) raws: Slots<Arc<DatagramChannel>>,
     /// Never iterated. Not in slots: a look-up's slot may have its next tenant before the answer of
@@ -49,6 +51,52 @@ pub(crate) struct Channels {
     pub(crate) profiles: Profiles,
     /// Look-ups by the number that their askers know. Never iterated.
     pub(crate) asked: HashMap<u64, LookupId>,
+}
+
+/// Streams that wait for their connection: a SYN was answered, and the handshake goes on. Those that
+/// nobody waits for any more are swept out when there are twice as many as were left the last time.
+/// Never iterated in an order that matters.
+#[derive(Debug, Default)]
+pub(crate) struct Admitted {
+    streams: HashMap<ConnectionId, (ListenerId, Arc<Stream>)>,
+    sweep_at: usize,
+}
+
+/// With fewer streams nothing is swept.
+const SWEEP_MIN: usize = 64;
+
+impl Admitted {
+    pub(crate) fn insert(
+        &mut self,
+        listener: ListenerId,
+        connection: ConnectionId,
+        stream: Arc<Stream>,
+    ) {
+        if self.streams.len() >= self.sweep_at.max(SWEEP_MIN) {
+            self.streams.retain(|_, (_, it)| !it.is_given_up());
+            self.sweep_at = 2 * self.streams.len();
+        }
+        self.streams.insert(connection, (listener, stream));
+    }
+
+    pub(crate) fn take(&mut self, connection: ConnectionId) -> Option<Arc<Stream>> {
+        self.streams.remove(&connection).map(|(_, stream)| stream)
+    }
+
+    /// The listener is closed, and with it the handshakes that went on there.
+    pub(crate) fn close(&mut self, listener: ListenerId) {
+        self.streams.retain(|_, (of, stream)| {
+            let stays = *of != listener;
+            if !stays {
+                stream.die(Gone::Closed);
+            }
+            stays
+        });
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Stream>> {
+        self.streams.values().map(|(_, stream)| stream)
+    }
 }
 
 /// What the packet thread counts itself.
@@ -134,6 +182,9 @@ impl Drop for Desk {
         self.onlookers.die();
         for (_, acceptor) in self.channels.listeners.iter() {
             acceptor.die(self.gone);
+        }
+        for stream in self.channels.admitted.iter() {
+            stream.die(self.gone);
         }
         for (_, questions) in self.channels.questions.iter() {
             questions.die(self.gone);

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sidestep_stack::call::{ConnectionId, Listen, Local, LookUp, OpenConnection, OpenSocket};
+use sidestep_stack::call::{
+    ConnectionId, Listen, ListenerId, Local, LookUp, OpenConnection, OpenSocket,
+};
 use sidestep_stack::event::{LookedUp, SynArrived};
 use sidestep_stack::wire::protocol::Protocol;
 use sidestep_stack::{Call, CallRefused, Reply};
@@ -96,6 +98,12 @@ pub(crate) enum Request {
         /// Where SYNs wait for a decision, if the listener asks.
         questions: Option<Arc<Acceptor<SynArrived>>>,
         answer: Answer<Result<u16, CallRefused>>,
+    },
+    /// A SYN that waits for a decision is answered. The stream tells how it goes.
+    Admit {
+        listener: ListenerId,
+        connection: ConnectionId,
+        opening: Opening,
     },
     /// A UDP socket; the answer is its own end.
     OpenSocket {

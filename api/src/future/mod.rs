@@ -63,7 +63,7 @@ pub(crate) use dial::found;
 pub use dial::{dial, dial_tcp, dial_tcp_with, dial_until, dial_with, listen};
 pub use halves::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use ip::IPConn;
-pub use listener::{Incoming, TCPListener};
+pub use listener::{Incoming, PendingConn, TCPListener};
 pub use lookup::{
     Resolver, lookup_addr, lookup_cname, lookup_host, lookup_ip_addr, lookup_mx, lookup_ns,
     lookup_srv, lookup_txt,

@@ -232,8 +232,16 @@ impl HostStream {
             self.set_keep_alive_config(keep_alive)?;
         }
         if let Some(timeout) = options.user_timeout {
-            let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-            self.set_connection_option(|fd| sockopt::set_tcp_user_timeout(fd, millis.max(1)))?;
+            self.set_user_timeout(timeout)?;
+        }
+        if let Some(cork) = options.cork {
+            self.set_cork(cork)?;
+        }
+        if let Some(quick_ack) = options.quick_ack {
+            self.set_quick_ack(quick_ack)?;
+        }
+        if let Some(algorithm) = options.congestion {
+            self.set_congestion(algorithm.name())?;
         }
         Ok(())
     }

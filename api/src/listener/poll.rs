@@ -54,6 +54,9 @@ impl TCPListener {
                     .channel
                     .close()
                     .map_err(|failure| listener.failed(Op::Close, failure))?;
+                if let Some(questions) = &listener.questions {
+                    let _ = questions.close();
+                }
                 listener.shared.settled(listener.channel.source()).await;
                 Ok(())
             }

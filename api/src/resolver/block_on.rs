@@ -14,7 +14,7 @@ use crate::deadline::Deadline;
 
 /// Why a future did not end by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Interrupted {
+pub(crate) enum Interrupted {
     Timeout,
     Canceled,
 }
@@ -33,7 +33,7 @@ impl Wake for Unpark {
 
 /// Polls `future` to its end. What is ready is given even past the deadline; whoever interrupts it
 /// drops it, which takes back what it asked for.
-pub(super) fn block_on<T>(
+pub(crate) fn block_on<T>(
     future: impl Future<Output = T>,
     deadline: Deadline,
     cancel: Option<&CancelToken>,
