@@ -162,7 +162,7 @@ fn run(rate: u64, seconds: u64) -> Result<bool, Box<dyn std::error::Error>> {
         ("the flood has its rate", reached >= 0.9 * rate as f64),
     ];
     for (what, holds) in verdicts {
-        println!("{:<24}{}", what, if holds { "yes" } else { "NO" });
+        println!("{:<26}{}", what, if holds { "yes" } else { "NO" });
     }
     Ok(verdicts.iter().all(|(_, holds)| *holds))
 }
