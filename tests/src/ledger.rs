@@ -248,6 +248,98 @@ pub fn disagreements(lines: &[Line], tests: &BTreeSet<String>) -> Vec<String> {
     list
 }
 
+/// The RFCs of TCP, in the order of what they are about.
+pub const RFCS_OF_TCP: &[&str] = &[
+    "9293", "1122", "5961", "6528", "6298", "7323", "2018", "2883", "6675", "8985", "5681", "6582",
+    "6928", "9438", "9406", "9937", "3168", "7413", "1191", "8201", "5927", "4821", "5482", "6191",
+];
+
+/// How the requirements of one level of one RFC stand.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Share {
+    /// Shown by tests.
+    pub test: usize,
+    /// Decided otherwise.
+    pub deviation: usize,
+    /// Not shown yet.
+    pub todo: usize,
+    /// They cannot apply to us.
+    pub not_applicable: usize,
+}
+
+impl Share {
+    /// The requirements with the level `level`, `MUST` or `SHOULD`, of an RFC, or of `BAD` for hostile
+    /// input.
+    pub fn of<'a>(lines: impl IntoIterator<Item = &'a Line>, rfc: &str, level: &str) -> Self {
+        let mut share = Self::default();
+        let lines = lines.into_iter();
+        for line in lines.filter(|line| line.rfc == rfc && line.level == level) {
+            *match line.standing {
+                Standing::Test => &mut share.test,
+                Standing::Deviation => &mut share.deviation,
+                Standing::Todo => &mut share.todo,
+                Standing::NotApplicable => &mut share.not_applicable,
+            } += 1;
+        }
+        share
+    }
+
+    /// Those that apply.
+    pub const fn applicable(&self) -> usize {
+        self.test + self.deviation + self.todo
+    }
+
+    /// How many of a hundred of those that apply have a test.
+    pub const fn tested_percent(&self) -> usize {
+        match self.applicable() {
+            0 => 100,
+            applicable => 100 * self.test / applicable,
+        }
+    }
+}
+
+impl std::ops::Add for Share {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            test: self.test + other.test,
+            deviation: self.deviation + other.deviation,
+            todo: self.todo + other.todo,
+            not_applicable: self.not_applicable + other.not_applicable,
+        }
+    }
+}
+
+/// How the RFCs of TCP, and the hostile input for TCP, stand: a table for people.
+pub fn table_of_tcp(lines: &[Line]) -> String {
+    let mut text = String::from(
+        "RFC    MUST: test  deviation  todo    SHOULD: test  deviation  todo  tested\n",
+    );
+    let mut all = [Share::default(); 2];
+    let mut row = |name: &str, must: Share, should: Share| {
+        text.push_str(&format!(
+            "{name:<6}{:>11}{:>11}{:>6}{:>16}{:>11}{:>6}{:>6} %\n",
+            must.test,
+            must.deviation,
+            must.todo,
+            should.test,
+            should.deviation,
+            should.todo,
+            should.tested_percent()
+        ));
+    };
+    for rfc in RFCS_OF_TCP {
+        let shares = ["MUST", "SHOULD"].map(|level| Share::of(lines, rfc, level));
+        all = [all[0] + shares[0], all[1] + shares[1]];
+        row(rfc, shares[0], shares[1]);
+    }
+    row("all", all[0], all[1]);
+    let hostile = lines.iter().filter(|line| line.section == "TCP");
+    row("BAD", Share::of(hostile, "BAD", "MUST"), Share::default());
+    text
+}
+
 /// Writes the tests that exist into the lines that they are named after, and takes out those that
 /// are gone. A `todo` with a test becomes a `test`; one that lost its last becomes a `todo`.
 pub fn refresh(lines: &mut [Line], tests: &BTreeSet<String>) {

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sidestep_tests::ledger::{
-    Line, Standing, disagreements, id_of_test, ledger_path, read, refresh, tests_in,
-    tests_of_workspace,
+    Line, RFCS_OF_TCP, Share, Standing, disagreements, id_of_test, ledger_path, read, refresh,
+    tests_in, tests_of_workspace,
 };
 
 /// How many lines each RFC has, and how many classes of hostile input there are: nobody can take a
@@ -74,6 +74,49 @@ const LINES: &[(&str, usize)] = &[
 fn lines() -> Vec<Line> {
     let text = std::fs::read_to_string(ledger_path()).unwrap();
     read(&text).unwrap()
+}
+
+#[test]
+fn every_must_of_tcp_is_tested_or_decided_and_nine_of_ten_shoulds_are_tested() {
+    let lines = lines();
+    let mut should = Share::default();
+    for rfc in RFCS_OF_TCP {
+        let must = Share::of(&lines, rfc, "MUST");
+        assert_eq!(must.todo, 0, "RFC {rfc}");
+        // What of RFC 1122 is todo is of the link layer.
+        if *rfc != "1122" {
+            should = should + Share::of(&lines, rfc, "SHOULD");
+        }
+    }
+    assert_eq!(should.todo, 0);
+    assert!(should.tested_percent() >= 90, "{should:?}");
+    let hostile = lines.iter().filter(|line| line.section == "TCP");
+    let hostile = Share::of(hostile, "BAD", "MUST");
+    assert_eq!(hostile.test, hostile.applicable());
+}
+
+#[test]
+fn a_share_counts_what_applies() {
+    let line = |standing, level: &str| Line {
+        id: String::new(),
+        standing,
+        evidence: String::new(),
+        rfc: "9293".to_owned(),
+        section: String::new(),
+        level: level.to_owned(),
+        requirement: String::new(),
+    };
+    let lines = [
+        line(Standing::Test, "SHOULD"),
+        line(Standing::Test, "SHOULD"),
+        line(Standing::Deviation, "SHOULD"),
+        line(Standing::NotApplicable, "SHOULD"),
+        line(Standing::Todo, "MUST"),
+    ];
+    let share = Share::of(&lines, "9293", "SHOULD");
+    assert_eq!((share.applicable(), share.tested_percent()), (3, 66));
+    assert_eq!(Share::of(&lines, "9293", "MUST").tested_percent(), 0);
+    assert_eq!(Share::of(&lines, "768", "MUST").tested_percent(), 100);
 }
 
 #[test]

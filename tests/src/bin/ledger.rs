@@ -1,7 +1,7 @@
 //! Writes the names of the tests that exist into `tests/requirements.tsv`.
 //!
-//! `cargo run -p sidestep-tests --bin ledger` after tests were added, renamed or removed. It prints
-//! what still disagrees, which is what the test `ledger` fails on, and ends with 1 if anything does.
+//! `cargo run -p sidestep-tests --bin ledger` after tests were added, renamed or removed. It prints how
+//! each RFC of TCP stands and what still disagrees, which is what the test `ledger` fails on, and ends with 1 if anything does.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -37,5 +37,7 @@ fn write() -> Result<Vec<String>, String> {
         .filter(|line| line.standing == ledger::Standing::Test)
         .count();
     println!("{tested} of {} requirements have a test", lines.len());
+    println!();
+    print!("{}", ledger::table_of_tcp(&lines));
     Ok(ledger::disagreements(&lines, &tests))
 }

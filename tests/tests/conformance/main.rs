@@ -5,6 +5,7 @@
 
 #![allow(clippy::panic, clippy::expect_used, clippy::unwrap_used)]
 
+mod addresses;
 mod bad_tcp;
 mod congestion;
 mod dns_messages;
@@ -12,6 +13,7 @@ mod dns_replies;
 mod dns_scene;
 mod dns_streams;
 mod fragments;
+mod recovery;
 mod rfc1122;
 mod rfc2018;
 mod rfc4443;
@@ -27,3 +29,4 @@ mod rfc9293_segment_arrives;
 mod rfc9293_segmentation;
 mod rfc9293_urgent;
 mod rfc9293_windows;
+mod rfc9406;
