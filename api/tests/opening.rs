@@ -347,6 +347,6 @@ fn what_was_measured_of_a_transfer_can_be_read() {
     assert!(sender.rwnd_limited_time + sender.sndbuf_limited_time <= sender.busy_time);
     // A cable in memory loses nothing and marks nothing.
     assert_eq!((sender.lost_octets, sender.resent_in_flight_octets), (0, 0));
-    assert_eq!((sender.timeouts_in_all, sender.dsacks), (0, 0));
+    assert_eq!((sender.timeouts_total, sender.dsacks), (0, 0));
     assert_eq!((receiver.marked_segments_in, sender.ecn_echoes_in), (0, 0));
 }
