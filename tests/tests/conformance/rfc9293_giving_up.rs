@@ -187,6 +187,19 @@ fn rfc9293_must_21_the_application_sets_r2() {
 }
 
 #[test]
+fn rfc9293_must_21_what_the_application_sets_holds_for_the_handshake_too() {
+    for family in BOTH {
+        let mut scene = Scene::new(family);
+        let (connection, _) = scene.begin_dial(&Peer::default(), user_timeout(Some(secs(5))));
+        scene.host.advance(millis(4_900));
+        assert_eq!(scene.host.failure_of(connection), None);
+        scene.host.advance(millis(200));
+        let error = scene.host.failure_of(connection);
+        assert_eq!(error, Some(ConnectionError::TimedOut));
+    }
+}
+
+#[test]
 fn rfc9293_s15_the_user_timeout_drops_the_queues_and_tells_the_application() {
     let mut scene = Scene::new(BOTH[0]);
     let flow = scene.accept(Peer::default());
