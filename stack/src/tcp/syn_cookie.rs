@@ -1,13 +1,14 @@
 //! SYN cookies (RFC 4987 §3.6): a SYN-ACK whose number holds what the SYN said, so that nothing is kept.
 //!
 //! `opening.rs` answers a SYN with one when the SYN queue is full, and asks here what an ACK that no
-//! connection knows brings back. The number holds the class of the MSS and two codes under a secret key;
-//! window scale, SACK and ECN ride in the low bits of our timestamp, which the peer echoes. Nothing is
-//! sent here, and no state grows with the number of cookies.
+//! connection knows brings back. The number holds the class of the MSS, and a code under a secret key to
+//! which IRS is added; window scale, SACK and ECN ride in the low bits of our timestamp, which the peer
+//! echoes. Nothing is sent here, and no state grows with the number of cookies.
 //!
-//! The outer code says that the number is ours for these ends, the inner one that the segment is the
-//! first after it. A segment that passes the outer code alone follows one that was lost: it is dropped,
-//! and not answered by a reset, so that the text comes again in its order.
+//! Without the code the number tells IRS, and so how far behind it a segment stands: one that is not
+//! the first, but lies within the window of our SYN-ACK, follows one that was lost. It is dropped, and
+//! not answered by a reset, so that the text comes again in its order. A sum and no second code, for no
+//! later segment may pass for the first by chance: its text would stand where the lost one's belongs.
 
 use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
@@ -25,8 +26,10 @@ use crate::socket::FourTuple;
 const MSS_CLASSES: [u16; 8] = [64, 256, 536, 1_220, 1_360, 1_440, 1_460, 8_940];
 
 const MSS_BITS: u32 = 3;
-const INNER_BITS: u32 = 13;
-const OUTER_SHIFT: u32 = MSS_BITS + INNER_BITS;
+/// What is left for the code.
+const CODE_MASK: u32 = u32::MAX >> MSS_BITS;
+/// Text that the peer may send behind a SYN-ACK with a cookie: the most that its window can say.
+const EARLY_OCTETS: u32 = 65_535;
 
 /// The low bits of the timestamp that hold options.
 const OPTION_BITS: u32 = 6;
@@ -108,17 +111,20 @@ impl SynCookies {
         };
         let mut verdict = Verified::Wrong;
         for age in 0..PERIODS.min(period + 1) {
-            let outer = self.outer(tuple, class, options, period - age);
-            if number >> OUTER_SHIFT != outer {
-                continue;
-            }
-            verdict = Verified::Early;
-            for irs in [heard.seq - 1, heard.seq] {
-                if number == self.number(tuple, irs, class, options, period - age) {
-                    let agreed = restored(tuple, heard, class, our_shift, mss_least);
-                    return Verified::Completes { irs, agreed };
+            let code = self.code(tuple, class, options, period - age);
+            let irs = (number >> MSS_BITS).wrapping_sub(code);
+            let irs = match (heard.seq - 1).raw().wrapping_sub(irs) & CODE_MASK {
+                0 => heard.seq - 1,
+                CODE_MASK => heard.seq,
+                behind => {
+                    if behind <= EARLY_OCTETS {
+                        verdict = Verified::Early;
+                    }
+                    continue;
                 }
-            }
+            };
+            let agreed = restored(tuple, heard, class, our_shift, mss_least);
+            return Verified::Completes { irs, agreed };
         }
         verdict
     }
@@ -141,23 +147,16 @@ impl SynCookies {
         options: u32,
         period: u64,
     ) -> u32 {
-        let mut hash = self.hasher(tuple, class, options, period);
-        hash.write(&irs.raw().to_be_bytes());
-        let inner = hash.finish() as u32 & ((1 << INNER_BITS) - 1);
-        let outer = self.outer(tuple, class, options, period);
-        outer << OUTER_SHIFT | inner << MSS_BITS | class
+        let code = self.code(tuple, class, options, period);
+        code.wrapping_add(irs.raw()) << MSS_BITS | class
     }
 
-    fn outer(&self, tuple: &FourTuple, class: u32, options: u32, period: u64) -> u32 {
-        self.hasher(tuple, class, options, period).finish() as u32 >> OUTER_SHIFT
-    }
-
-    fn hasher(&self, tuple: &FourTuple, class: u32, options: u32, period: u64) -> SipHasher24 {
+    fn code(&self, tuple: &FourTuple, class: u32, options: u32, period: u64) -> u32 {
         let mut hash = SipHasher24::new_with_key(&self.key);
         tuple.hash(&mut hash);
         hash.write(&(class << 8 | options).to_be_bytes());
         hash.write(&period.to_be_bytes());
-        hash
+        hash.finish() as u32
     }
 }
 

@@ -144,10 +144,29 @@ fn a_segment_after_one_that_was_lost_is_told_from_a_forged_one() {
 }
 
 #[test]
-fn a_random_guess_hits_about_once_in_two_to_the_28() {
+fn no_later_segment_passes_for_the_one_that_was_lost() {
+    let cookies = cookies();
+    let before = agreed(1_460, Some(7), true, Standing::Off);
+    let iss = cookies.iss(&tuple(1), IRS, &before, 1);
+    let mut heard = answer(iss, Some(stamp(1_000, &before)));
+    // As far as the window of a SYN-ACK can reach, and in both periods.
+    for octets in 1..=EARLY_OCTETS {
+        heard.seq = IRS + 1 + octets;
+        for period in [1, 2] {
+            let verdict = cookies.verify(&tuple(1), &heard, 3, LEAST, period);
+            assert_eq!(verdict, Verified::Early, "{octets} octets later");
+        }
+    }
+    heard.seq = IRS + 2 + EARLY_OCTETS;
+    let verdict = cookies.verify(&tuple(1), &heard, 3, LEAST, 1);
+    assert_eq!(verdict, Verified::Wrong);
+}
+
+#[test]
+fn a_random_guess_hits_about_once_in_two_to_the_27() {
     let cookies = cookies();
     let mut random = Random::new([1; 32]);
-    let mut outer = 0;
+    let mut early = 0;
     for _ in 0..1_000_000 {
         let heard = Heard {
             seq: SeqNumber::new(random.bits_32()),
@@ -156,12 +175,12 @@ fn a_random_guess_hits_about_once_in_two_to_the_28() {
         };
         match cookies.verify(&tuple(1), &heard, 3, LEAST, 9) {
             Verified::Completes { .. } => panic!("a guess hit"),
-            Verified::Early => outer += 1,
+            Verified::Early => early += 1,
             Verified::Wrong => {}
         }
     }
-    // Two periods, 16 bits: 30 are expected.
-    assert!((10..70).contains(&outer), "{outer}");
+    // Two periods, 65,535 of 2^29: 244 are expected.
+    assert!((160..330).contains(&early), "{early}");
 }
 
 #[test]
