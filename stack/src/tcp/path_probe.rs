@@ -271,17 +271,13 @@ impl Connection {
         }
     }
 
-    /// A retransmission timeout: after several in a row, full segments seem to vanish on the way
+    /// A retransmission timeout: after several in a row, large segments seem to vanish on the way
     /// (RFC 4821 §7.7, RFC 8899 §4.3). What is in flight is cut anew for the base size, or for the
-    /// floor if that vanishes too.
+    /// floor if that vanishes too. A segment that is not full may be too large as well: it counts as
+    /// soon as it is above one of the two.
     pub(crate) fn suspect_black_hole(&mut self, cx: &mut Context<'_>) {
         let timeouts = self.attempts.timeouts;
-        let is_full = self.snd.window.in_flight() >= self.smss();
-        if cx.config.mtu_probing == 0
-            || timeouts == 0
-            || !timeouts.is_multiple_of(TIMEOUTS)
-            || !is_full
-        {
+        if cx.config.mtu_probing == 0 || timeouts == 0 || !timeouts.is_multiple_of(TIMEOUTS) {
             return;
         }
         let remote = self.tuple.remote.ip();
@@ -290,9 +286,12 @@ impl Connection {
             IpAddr::V6(_) => 1_280,
         };
         let mtu = self.path.mtu_octets;
+        // The packet that is about to be sent again.
+        let is_short_by = self.smss().saturating_sub(self.snd.window.in_flight());
+        let octets = u32::from(mtu).saturating_sub(is_short_by);
         let low = [base_octets(remote), floor]
             .into_iter()
-            .find(|size| *size < mtu);
+            .find(|size| u32::from(*size) < octets);
         let Some(low) = low else {
             return;
         };

@@ -65,6 +65,27 @@ fn rfc4821_01_a_path_that_swallows_full_segments_is_found_out() {
 }
 
 #[test]
+fn rfc4821_01_one_segment_that_is_not_full_but_too_large_is_found_out_too() {
+    // Below the base size, above it, and all but full: what the path takes is below each.
+    for octets in [700, 1_100, 1_447] {
+        let mut world = probing(1);
+        let (a, b) = world.connect();
+        world.carries_octets = 576;
+        let took = transfer(&mut world, a, b, &pattern(octets));
+        // Three timeouts for the base size, and three more for the floor.
+        assert!(took < Duration::from_secs(30), "{octets}: {took:?}");
+        assert_eq!(world.status(A, a).path_mtu_octets, 552, "{octets}");
+    }
+    // Where even the floor would not be smaller, nothing is to be found out.
+    let mut world = probing(1);
+    let (a, _) = world.connect();
+    world.carries_octets = 0;
+    world.send(A, a, &pattern(500));
+    world.run_for(Duration::from_secs(30));
+    assert_eq!(world.status(A, a).path_mtu_octets, 1_500);
+}
+
+#[test]
 fn rfc4821_02_the_search_from_the_start_ends_below_what_the_path_takes() {
     for carries in [1_100, 1_400, 1_500] {
         let mut world = probing(2);
