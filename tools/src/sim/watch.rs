@@ -365,7 +365,10 @@ fn check_timers(status: &Status) -> Result<(), Violation> {
     }
     let unsent = u32::try_from(status.unsent_octets).unwrap_or(u32::MAX);
     let outstanding = status.in_flight_octets.saturating_add(unsent);
-    let acts = status.timers.retransmission.is_some() || status.timers.persist.is_some();
+    let timers = &status.timers;
+    // What is paced waits for its moment, while nothing else is in flight.
+    let is_paced = timers.pacing.is_some() && status.in_flight_octets == 0;
+    let acts = timers.retransmission.is_some() || timers.persist.is_some() || is_paced;
     if outstanding > 0 && !acts {
         return Err(Violation::NoTimer { outstanding });
     }

@@ -61,6 +61,15 @@ fn the_numbers_of_a_connection_are_held_against_each_other() {
         violation(&status, None),
         Violation::NoTimer { .. }
     ));
+    // Paced text waits for its moment, but not for an acknowledgment.
+    status.timers.pacing = Some(Instant::from_secs(1));
+    assert!(matches!(
+        violation(&status, None),
+        Violation::NoTimer { .. }
+    ));
+    status.in_flight_octets = 0;
+    status.snd_una = status.snd_nxt;
+    check_connection(&status, None).unwrap();
     let mut status = good.clone();
     status.acknowledgment = AcknowledgmentDue::Delayed;
     status.timers.delayed_ack = None;
