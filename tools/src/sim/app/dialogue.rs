@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sidestep_stack::base::Random;
-use sidestep_stack::call::{ConnectionId, ConnectionOptions, Release};
+use sidestep_stack::call::{Call, ConnectionId, ConnectionOptions, Release};
 use sidestep_stack::event::Event;
 use sidestep_stack::{Duration, Instant};
 
@@ -361,6 +361,8 @@ impl Application for Answerer {
                 if self.voice.connection.is_none() {
                     return Ok(());
                 }
+                // One is all. What a late segment with an old cookie asks for is refused.
+                calls.call(Call::CloseListener(*listener))?;
                 if !self.voice.hears() {
                     return self.voice.end(calls);
                 }

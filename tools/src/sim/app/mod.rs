@@ -24,7 +24,7 @@ use sidestep_stack::{Duration, Instant, Stack};
 pub use super::failure::Discontent;
 pub use datagrams::{DatagramEcho, DatagramSource};
 pub use dialogue::{Answerer, Asker, Dialogue};
-pub use talk::{Ending, Stream, Talk, Talker, Trouble};
+pub use talk::{Ending, Opening, Stream, Talk, Talker, Trouble};
 
 /// Why an application is asked.
 #[derive(Clone, Copy, Debug)]
@@ -189,6 +189,18 @@ impl Calls<'_> {
         }
     }
 
+    /// OPEN, active, as `open` says.
+    ///
+    /// # Errors
+    ///
+    /// The stack refuses, or it was another call.
+    pub fn open(&mut self, open: Call) -> Result<ConnectionId, Discontent> {
+        match self.call(open)? {
+            Reply::Connection { connection, .. } => Ok(connection),
+            _ => Err(Discontent::Answer("OPEN")),
+        }
+    }
+
     /// OPEN, passive, on a port of all addresses.
     ///
     /// # Errors
@@ -207,6 +219,15 @@ impl Calls<'_> {
             options,
             ..Listen::default()
         };
+        self.listen_as(listen)
+    }
+
+    /// OPEN, passive, as `listen` says.
+    ///
+    /// # Errors
+    ///
+    /// The stack refuses.
+    pub fn listen_as(&mut self, listen: Listen) -> Result<ListenerId, Discontent> {
         match self.call(Call::Listen(listen))? {
             Reply::Listener { listener, .. } => Ok(listener),
             _ => Err(Discontent::Answer("LISTEN")),

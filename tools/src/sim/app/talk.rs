@@ -8,7 +8,10 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sidestep_stack::base::Random;
-use sidestep_stack::call::{Call, ConnectionId, ConnectionOptions, ListenerId, Release, Reply};
+use sidestep_stack::call::{
+    Call, ConnectionId, ConnectionOptions, Listen, ListenerId, Local, OpenConnection, Release,
+    Reply,
+};
 use sidestep_stack::event::{ConnectionError, Event};
 use sidestep_stack::{Duration, Instant};
 
@@ -47,6 +50,17 @@ pub enum Ending {
     },
 }
 
+/// How a connection is opened.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Opening {
+    /// By a handshake; text comes after it.
+    #[default]
+    Plain,
+    /// By TCP Fast Open (RFC 7413): the first text goes with the SYN if the server gave a cookie
+    /// before, and a server gives cookies.
+    Fast,
+}
+
 /// What may happen to a connection although the stack is right.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Trouble {
@@ -70,6 +84,8 @@ pub struct Talk {
     pub read_max: u32,
     /// The longest rest between two acts; zero: it acts whenever it can.
     pub pause_max: Duration,
+    /// How it is opened.
+    pub opening: Opening,
     /// How its end comes about.
     pub ending: Ending,
     /// What may happen to it.
@@ -87,6 +103,7 @@ impl Talk {
             write_max: 65_536,
             read_max: 65_536,
             pause_max: Duration::ZERO,
+            opening: Opening::Plain,
             ending: Ending::HalfClose,
             trouble: Trouble::None,
             seed: 0,
@@ -109,6 +126,12 @@ enum Role {
 
 /// So many acts at one moment; then a microsecond passes, as it does for any processor.
 const ACTS_MAX: u32 = 64;
+
+/// Octets that may go with a SYN: every send buffer has room for them.
+const FAST_OCTETS_MAX: usize = 1_000;
+
+/// Connections that a listener takes before their handshake is over.
+const FAST_OPENS_MAX: u32 = 16;
 
 /// The largest piece that is made at a time, whatever the talk says.
 const PIECE_OCTETS_MAX: u32 = 65_536;
@@ -201,14 +224,52 @@ impl Talker {
                     self.wakes_at = Some(at);
                     return Ok(());
                 }
-                let (connection, _) = calls.dial(remote, local_port, self.options.clone())?;
-                self.connection = Some(connection);
+                self.connection = Some(self.dial(remote, local_port, calls)?);
             }
             Role::Accepts { port } => {
-                self.listener = Some(calls.listen(port, self.options.clone())?);
+                let fast_open = match self.talk.opening {
+                    Opening::Plain => 0,
+                    Opening::Fast => FAST_OPENS_MAX,
+                };
+                let listen = Listen {
+                    local: Local {
+                        port,
+                        ..Local::default()
+                    },
+                    options: self.options.clone(),
+                    fast_open,
+                    ..Listen::default()
+                };
+                self.listener = Some(calls.listen_as(listen)?);
             }
         }
         Ok(())
+    }
+
+    fn dial(
+        &mut self,
+        remote: SocketAddr,
+        local_port: u16,
+        calls: &mut Calls<'_>,
+    ) -> Result<ConnectionId, Discontent> {
+        let open = OpenConnection {
+            remote,
+            local_address: None,
+            local_port,
+            options: self.options.clone(),
+        };
+        let mut text = vec![0; FAST_OCTETS_MAX];
+        let filled = match self.talk.opening {
+            Opening::Plain => 0,
+            Opening::Fast => self.writes.fill(&mut text),
+        };
+        if filled == 0 {
+            return calls.open(Call::OpenConnection(open));
+        }
+        text.truncate(filled);
+        self.written = filled as u64;
+        let text = text.into();
+        calls.open(Call::OpenFast { open, text })
     }
 
     fn event(&mut self, event: &Event, calls: &mut Calls<'_>) -> Result<(), Discontent> {
@@ -216,6 +277,10 @@ impl Talker {
             Event::Acceptable(listener) if self.connection.is_none() => {
                 self.connection = calls.accept(*listener)?.map(|it| it.connection);
                 self.open = self.connection.is_some();
+                if self.open {
+                    // One is all. What a late segment with an old cookie asks for is refused.
+                    calls.call(Call::CloseListener(*listener))?;
+                }
             }
             Event::Established(_) => self.open = true,
             Event::Readable(_) => self.read_blocked = false,
@@ -234,7 +299,13 @@ impl Talker {
             return Ok(());
         }
         self.failed = Some(error);
-        if self.talk.trouble == Trouble::Reset && error == ConnectionError::Reset {
+        let may_be = match error {
+            ConnectionError::Reset => true,
+            // The peer had the text of the SYN, and aborted before the handshake was over.
+            ConnectionError::Refused => self.talk.opening == Opening::Fast,
+            _ => false,
+        };
+        if self.talk.trouble == Trouble::Reset && may_be {
             return self.finish(Release::Close, calls);
         }
         Err(Discontent::Failed(error))
