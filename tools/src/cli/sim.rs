@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use sidestep_tools::link::Recipe;
+use sidestep_tools::link::{Recipe, RecipeError};
 use sidestep_tools::sim::Checks;
 use sidestep_tools::sim::record::RecordError;
-use sidestep_tools::sim::sweep::{self, Plan, Summary, SweepError, Verdict};
+use sidestep_tools::sim::sweep::{self, Plan, Summary, SweepError, Terms, Verdict};
 use sidestep_tools::sim::transfer::{Family, Report, Transfer};
 
 use super::{Failure, output};
@@ -68,14 +68,16 @@ enum Command {
 
 const SWEEP_HELP: &str = "\
 Each seed is a world of its own kind: loss to 30 %, duplication, reordering, corruption, small and large
-MTUs and buffers, routers and switches, pauses, half closes, aborts, numbers that wrap. A seed is the
+MTUs and buffers, routers and switches, rates and queues of several kinds, every controller, ECN, SYN
+cookies, Fast Open, pauses, half closes, aborts, numbers that wrap. A seed is the
 whole input, so a range can be split over machines in any way. A failing seed fails again,
 and alone it shows its plan and the last packets.
 
 Examples:
   sidestep sim sweep --seeds 0..20000
   sidestep sim sweep --seeds 7..8
-  sidestep sim sweep --seeds 5000..10000 --json";
+  sidestep sim sweep --seeds 5000..10000 --json
+  sidestep sim sweep --seeds 0..2000 --loss 30%";
 
 /// Runs many seeds, each a world of its own kind: does every octet arrive, and every run end?
 #[derive(Debug, Args)]
@@ -84,12 +86,34 @@ struct SweepArguments {
     /// Which seeds: from A, up to but without B
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Range<u64>,
+    /// Both directions lose so many packets by chance, nothing is damaged, queued or too big, and
+    /// hosts give up as their defaults say: how many seeds complete? One does not if a connection of
+    /// it is given up by a timeout (RFC 9293 §3.8.3)
+    #[arg(long, value_name = "SHARE", value_parser = loss)]
+    loss: Option<Recipe>,
     /// Prints one JSON object for each seed, in their order, and one of the sums
     #[arg(long)]
     json: bool,
     /// How many threads [default: one for each core]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+}
+
+impl SweepArguments {
+    fn terms(&self) -> Terms {
+        self.loss
+            .as_ref()
+            .map_or(Terms::Grid, |recipe| Terms::Loss(recipe.loss))
+    }
+
+    /// What runs a seed once more.
+    fn again(&self, seed: u64) -> String {
+        let loss = self
+            .loss
+            .as_ref()
+            .map_or_else(String::new, |recipe| format!(" --loss {}", recipe.loss));
+        format!("sidestep sim sweep --seeds {seed}..{}{loss}", seed + 1)
+    }
 }
 
 fn octets(text: &str) -> Result<u64, String> {
@@ -100,6 +124,11 @@ fn octets(text: &str) -> Result<u64, String> {
     split
         .and_then(|(number, shift)| number.trim().parse::<u64>().ok()?.checked_mul(1 << shift))
         .ok_or_else(|| "must be a number of octets, as in 4096 or 4MiB".to_owned())
+}
+
+/// A share of packets, as the key `loss` of a recipe reads it.
+fn loss(text: &str) -> Result<Recipe, RecipeError> {
+    format!("loss={text}").parse()
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -194,7 +223,8 @@ fn run_sweep(arguments: &SweepArguments) -> Result<(), Failure> {
     let mut summary = Summary::default();
     let mut told = Ok(());
     let began = Instant::now();
-    sweep::sweep(seeds, arguments.jobs.unwrap_or(cores), |verdict| {
+    let terms = arguments.terms();
+    sweep::sweep(seeds, terms, arguments.jobs.unwrap_or(cores), |verdict| {
         summary.add(&verdict);
         bar.inc(1);
         bar.set_message(format!("{} failed", summary.failures));
@@ -228,11 +258,16 @@ fn tell(arguments: &SweepArguments, verdict: &Verdict, is_one: bool) -> Result<(
                 "retransmissions": outcome.retransmissions,
                 "resets": outcome.resets,
             }),
-            Err(error) => json!({ "seed": seed, "ok": false, "error": error.to_string() }),
+            Err(error) => json!({
+                "seed": seed,
+                "ok": false,
+                "gave_up": verdict.gave_up(),
+                "error": error.to_string(),
+            }),
         });
     }
     if is_one {
-        if let Ok(plan) = Plan::of(seed) {
+        if let Ok(plan) = Plan::on(arguments.terms(), seed) {
             output::line(plan)?;
         }
         if let Ok(outcome) = &verdict.outcome {
@@ -257,6 +292,8 @@ fn conclude(arguments: &SweepArguments, summary: &Summary, took: Duration) -> Re
             "passed": summary.passed,
             "failed": summary.failures,
             "failed_seeds": summary.failed,
+            "gave_up": summary.incomplete,
+            "gave_up_seeds": summary.gave_up,
             "virtual_seconds": simulated,
             "real_seconds": took.as_secs_f64(),
             "virtual_seconds_per_real_second": speed.round(),
@@ -276,9 +313,19 @@ fn conclude(arguments: &SweepArguments, summary: &Summary, took: Duration) -> Re
             took.as_secs_f64()
         ))?;
         for seed in &summary.failed {
+            output::line(format_args!("failed: {}", arguments.again(*seed)))?;
+        }
+        if let Some(recipe) = &arguments.loss {
+            for seed in &summary.gave_up {
+                output::line(format_args!("gave up: {}", arguments.again(*seed)))?;
+            }
+            let all = summary.passed + summary.incomplete;
             output::line(format_args!(
-                "failed: sidestep sim sweep --seeds {seed}..{}",
-                seed + 1
+                "{} loss each way: {} of {all} complete ({:.3} %), in {} a connection was given up",
+                recipe.loss,
+                summary.passed,
+                summary.passed as f64 * 100.0 / (all.max(1)) as f64,
+                summary.incomplete
             ))?;
         }
         output::line(format_args!(

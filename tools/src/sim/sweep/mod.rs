@@ -13,11 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use sidestep_stack::event::ConnectionError;
 use sidestep_stack::{Duration, Instant};
 use thiserror::Error;
 
-pub use plan::{Conversation, Plan, Topology};
+pub use plan::{Conversation, HostSettings, Plan, Terms, Topology};
 
+use super::failure::{Discontent, Violation};
 use super::{BuildError, Checks, Failure, Limits};
 use crate::link::RecipeError;
 
@@ -62,8 +64,28 @@ pub struct Outcome {
 pub struct Verdict {
     /// Which seed.
     pub seed: u64,
+    /// On which terms.
+    pub terms: Terms,
     /// How it went.
     pub outcome: Result<Outcome, SweepError>,
+}
+
+impl Verdict {
+    /// True if a connection was given up after as many retransmissions as R2 allows, or as much time
+    /// as an opening may take (RFC 9293 §3.8.3), where that may be.
+    pub fn gave_up(&self) -> bool {
+        let Err(SweepError::Failure(failure)) = &self.outcome else {
+            return false;
+        };
+        let Violation::Application {
+            discontent: Discontent::Failed(error),
+            ..
+        } = &failure.violation
+        else {
+            return false;
+        };
+        matches!(self.terms, Terms::Loss(_)) && *error == ConnectionError::TimedOut
+    }
 }
 
 /// A hundred days of virtual time, and more happenings than the worst plan needs.
@@ -78,16 +100,16 @@ const LIMITS: Limits = Limits {
 ///
 /// See [`SweepError`].
 pub fn run(seed: u64) -> Result<Outcome, SweepError> {
-    run_with(seed, Checks::On)
+    run_with(Terms::Grid, seed, Checks::On)
 }
 
-/// As [`run`], with the rules checked or not.
+/// As [`run`], on these terms, with the rules checked or not.
 ///
 /// # Errors
 ///
 /// See [`SweepError`].
-pub fn run_with(seed: u64, checks: Checks) -> Result<Outcome, SweepError> {
-    let mut world = Plan::of(seed)?.world(checks)?;
+pub fn run_with(terms: Terms, seed: u64, checks: Checks) -> Result<Outcome, SweepError> {
+    let mut world = Plan::on(terms, seed)?.world(checks)?;
     world.run(LIMITS)?;
     let mut outcome = Outcome {
         digest: world.digest(),
@@ -110,22 +132,27 @@ pub fn run_with(seed: u64, checks: Checks) -> Result<Outcome, SweepError> {
 }
 
 /// As [`run`], and a panic is a failure like others.
-fn judge(seed: u64) -> Verdict {
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|cause| {
+fn judge(terms: Terms, seed: u64) -> Verdict {
+    let run = || run_with(terms, seed, Checks::On);
+    let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|cause| {
         let text = cause
             .downcast_ref::<String>()
             .cloned()
             .or_else(|| cause.downcast_ref::<&str>().map(ToString::to_string));
         Err(SweepError::Panicked(text.unwrap_or_default()))
     });
-    Verdict { seed, outcome }
+    Verdict {
+        seed,
+        terms,
+        outcome,
+    }
 }
 
 /// So far may a thread be ahead of the slowest seed: what bounds the verdicts that wait their turn.
 const AHEAD_MAX: u64 = 4_096;
 
 /// Runs all `seeds` with so many threads, and gives the verdicts in the order of the seeds.
-pub fn sweep(seeds: Range<u64>, jobs: usize, mut verdict: impl FnMut(Verdict)) {
+pub fn sweep(seeds: Range<u64>, terms: Terms, jobs: usize, mut verdict: impl FnMut(Verdict)) {
     let next = AtomicU64::new(seeds.start);
     let told = AtomicU64::new(seeds.start);
     let (sender, receiver) = sync_channel(64);
@@ -133,14 +160,14 @@ pub fn sweep(seeds: Range<u64>, jobs: usize, mut verdict: impl FnMut(Verdict)) {
         for _ in 0..jobs.max(1) {
             let sender = sender.clone();
             let (next, told, end) = (&next, &told, seeds.end);
-            scope.spawn(move || work(next, told, end, &sender));
+            scope.spawn(move || work(terms, next, told, end, &sender));
         }
         drop(sender);
         in_order(seeds.start, &told, &receiver, &mut verdict);
     });
 }
 
-fn work(next: &AtomicU64, told: &AtomicU64, end: u64, sender: &SyncSender<Verdict>) {
+fn work(terms: Terms, next: &AtomicU64, told: &AtomicU64, end: u64, sender: &SyncSender<Verdict>) {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end {
@@ -149,7 +176,7 @@ fn work(next: &AtomicU64, told: &AtomicU64, end: u64, sender: &SyncSender<Verdic
         while seed - told.load(Ordering::Acquire).min(seed) > AHEAD_MAX {
             thread::sleep(std::time::Duration::from_millis(1));
         }
-        if sender.send(judge(seed)).is_err() {
+        if sender.send(judge(terms, seed)).is_err() {
             return;
         }
     }
@@ -183,6 +210,11 @@ pub struct Summary {
     pub failed: Vec<u64>,
     /// How many did not.
     pub failures: u64,
+    /// Seeds in which a connection was given up, as it may be on their terms, the first
+    /// [`FAILED_MAX`] of them.
+    pub gave_up: Vec<u64>,
+    /// How many those are.
+    pub incomplete: u64,
     /// Of those that went well, together.
     pub virtual_time: Duration,
     /// Octets that arrived.
@@ -209,6 +241,12 @@ impl Summary {
                 self.crossings += outcome.crossings;
                 self.retransmissions += outcome.retransmissions;
                 self.resets += outcome.resets;
+            }
+            Err(_) if verdict.gave_up() => {
+                self.incomplete += 1;
+                if self.gave_up.len() < FAILED_MAX {
+                    self.gave_up.push(verdict.seed);
+                }
             }
             Err(_) => {
                 self.failures += 1;

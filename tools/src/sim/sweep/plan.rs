@@ -3,11 +3,13 @@
 //! The grid: both families; hosts side by side, behind routers, at a switch; loss to 30 %, bursts of
 //! it, duplication, reordering, corruption, jitter; small and large MTUs; buffers from 1 octet to 16
 //! MiB; fast, slow and pausing applications; half closes, aborts and early closes; sequence numbers
-//! and timestamps that wrap on the way. Octets are kept to a budget, so that a seed takes
-//! milliseconds. Everything follows from the seed.
+//! and timestamps that wrap on the way; links with a rate, queues that drop or mark, and an MTU of
+//! their own; every controller, ECN, pacing, searches for path MTUs, SYN cookies, Fast Open. Octets are
+//! kept to a budget, so that a seed takes milliseconds. Everything follows from the seed.
 
 mod chooser;
 mod conversation;
+mod host;
 mod link;
 mod world;
 
@@ -16,11 +18,13 @@ use std::net::IpAddr;
 use sidestep_stack::call::ConnectionOptions;
 use sidestep_stack::{Duration, Instant};
 
+pub use self::host::HostSettings;
+
 use self::chooser::Chooser;
-use self::conversation::{datagrams, dialogue, talk};
-use self::link::recipes;
+use self::conversation::{datagrams, dialogue, open_fast, speak_first, talk, vary};
+use self::link::{Extras, recipes};
 use super::SweepError;
-use crate::link::Recipe;
+use crate::link::{Recipe, Share};
 use crate::sim::app::{Dialogue, Talk};
 use crate::sim::near_wrap::NearWrap;
 use crate::sim::transfer::Family;
@@ -69,11 +73,24 @@ pub enum Conversation {
     },
 }
 
+/// On what terms seeds are run.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Terms {
+    /// The whole grid. Hosts never give up within a day, so that every failure is a real one.
+    #[default]
+    Grid,
+    /// Both directions lose exactly so many packets by chance, nothing is damaged, queued or too big,
+    /// and hosts give up as their defaults say: so it shows how many connections live to their end.
+    Loss(Share),
+}
+
 /// What a seed means.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The seed.
     pub seed: u64,
+    /// On which terms.
+    pub terms: Terms,
     /// Which family.
     pub family: Family,
     /// What stands between the hosts.
@@ -84,6 +101,8 @@ pub struct Plan {
     pub mtu_octets: [u64; 2],
     /// What each stack may hold.
     pub memory_octets: [u64; 2],
+    /// How each stack is set beyond that.
+    pub settings: [HostSettings; 2],
     /// What wraps on the way.
     pub near_wrap: [NearWrap; 2],
     /// Who talks to whom, each at a port of its own.
@@ -97,7 +116,18 @@ impl Plan {
     ///
     /// A recipe that it wrote makes no sense: a bug, for every seed has a meaning.
     pub fn of(seed: u64) -> Result<Self, SweepError> {
+        Self::on(Terms::Grid, seed)
+    }
+
+    /// What `seed` means on these terms.
+    ///
+    /// # Errors
+    ///
+    /// As for [`of`](Self::of).
+    pub fn on(terms: Terms, seed: u64) -> Result<Self, SweepError> {
         let mut chooser = Chooser::new(seed ^ 0x7377_6565_7000_0000);
+        // What came later is chosen apart: a seed keeps what it meant before.
+        let mut later = Chooser::new(seed ^ 0x6c61_7465_7200_0000);
         let family = chooser.one_of(Family::V4, &[Family::V6]);
         let topology = match chooser.up_to(7) {
             0 => Topology::Routed(1),
@@ -105,7 +135,8 @@ impl Plan {
             2 => Topology::Switched,
             _ => Topology::Direct,
         };
-        let recipes = recipes(&mut chooser)?;
+        let extras = Extras::of(&mut later, family);
+        let recipes = recipes(&mut chooser, terms, &extras)?;
         let mtus: &[u64] = match family {
             Family::V4 => &[576, 1_006, 1_280, 9_000],
             Family::V6 => &[1_280, 1_400, 9_000],
@@ -126,13 +157,23 @@ impl Plan {
             });
         }
         let near_wrap = [wrap(&mut chooser), wrap(&mut chooser)];
+        let settings = [HostSettings::of(&mut later), HostSettings::of(&mut later)];
+        vary(&mut later, &mut conversations);
+        if later.once_in(4) {
+            open_fast(&mut conversations);
+        }
+        if settings[1].answers_with_cookies() {
+            speak_first(&mut conversations);
+        }
         Ok(Self {
             seed,
+            terms,
             family,
             topology,
             recipes,
             mtu_octets,
             memory_octets,
+            settings,
             near_wrap,
             conversations,
         })
@@ -169,8 +210,9 @@ impl std::fmt::Display for Plan {
         let remote: IpAddr = self.family.address(0, 2);
         write!(
             f,
-            "seed {}: {:?}, mtu {:?}, to {remote}\n  there: {there}\n  back: {back}\n  wraps: {:?}",
-            self.seed, self.topology, self.mtu_octets, self.near_wrap
+            "seed {}: {:?}, mtu {:?}, to {remote}\n  there: {there}\n  back: {back}\n  hosts: {:?}\n  \
+             wraps: {:?}",
+            self.seed, self.topology, self.mtu_octets, self.settings, self.near_wrap
         )?;
         for conversation in &self.conversations {
             write!(f, "\n  {conversation:?}")?;

@@ -1,13 +1,16 @@
 //! A share of the sweep, by fixed seeds, and what the grid covers.
 
+use sidestep_stack::call::ConnectionOptions;
+
 use super::*;
+use crate::link::Share;
 use crate::sim::app::{Ending, Talk};
 use crate::sim::near_wrap::NearWrap;
 use crate::sim::transfer::Family;
 
 fn verdicts(seeds: Range<u64>, jobs: usize) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    sweep(seeds, jobs, |verdict| verdicts.push(verdict));
+    sweep(seeds, Terms::Grid, jobs, |verdict| verdicts.push(verdict));
     verdicts
 }
 
@@ -116,10 +119,118 @@ fn the_grid_has_all_that_it_promises() {
 }
 
 #[test]
+fn the_grid_has_all_that_came_later() {
+    use crate::link::{Icmp, Management};
+    use crate::sim::app::Opening;
+    use sidestep_stack::call::{CongestionAlgorithm, EcnUse};
+
+    let plans: Vec<Plan> = (0..2_000).map(|seed| Plan::of(seed).unwrap()).collect();
+    let some = |what: &str, has: &dyn Fn(&Plan) -> bool| {
+        let count = plans.iter().filter(|plan| has(plan)).count();
+        assert!(count >= 20, "{what}: {count} of 2000");
+    };
+    some("a rate", &|plan| plan.recipes[0].rate.is_some());
+    for aqm in [Management::TailDrop, Management::Codel, Management::FqCodel] {
+        some("a queue", &|plan| {
+            plan.recipes[1].rate.is_some() && plan.recipes[1].aqm == aqm
+        });
+    }
+    some("marks", &|plan| plan.recipes[0].mark.is_some());
+    some("CoDel that marks", &|plan| {
+        plan.recipes[0].ecn == crate::link::Ecn::On
+    });
+    for icmp in [Icmp::On, Icmp::Off, Icmp::EachSecond(1)] {
+        some("an MTU", &|plan| {
+            plan.recipes[0].mtu.is_some() && plan.recipes[0].icmp == icmp
+        });
+    }
+    some("bursts", &|plan| plan.recipes[1].gilbert.is_some());
+    some("free jitter", &|plan| {
+        plan.recipes[0].order == crate::link::Order::Free
+    });
+    for value in 0..3 {
+        some("a controller", &|plan| {
+            plan.settings[0].congestion_algorithm == value
+        });
+        some("ECN", &|plan| plan.settings[1].ecn == value);
+        some("MTU probing", &|plan| {
+            plan.settings[0].mtu_probing == value.max(1)
+        });
+    }
+    some("pacing", &|plan| plan.settings[0].pacing == 1);
+    some("cookies", &|plan| plan.settings[1].syn_cookies_mode == 2);
+    let some_talk = |what: &str, has: &dyn Fn(&Talk, &ConnectionOptions) -> bool| {
+        some(what, &|plan| {
+            plan.conversations.iter().any(|it| match it {
+                Conversation::Talk { ends, options, .. } => {
+                    (0..2).any(|at| has(&ends[at], &options[at]))
+                }
+                Conversation::Dialogue { .. } | Conversation::Datagrams { .. } => false,
+            })
+        });
+    };
+    some_talk("Fast Open", &|talk, _| talk.opening == Opening::Fast);
+    for algorithm in CongestionAlgorithm::ALL {
+        some_talk("a chosen controller", &|_, options| {
+            options.congestion == Some(algorithm)
+        });
+    }
+    for ecn in EcnUse::ALL {
+        some_talk("a chosen use of ECN", &|_, options| {
+            options.ecn == Some(ecn)
+        });
+    }
+    some_talk("small segments", &|_, options| {
+        options.mss_octets_max == Some(100)
+    });
+}
+
+/// The promise for bad paths, by default settings, in a fixed share of the seeds.
+#[test]
+fn transfers_complete_at_a_tenth_lost_each_way_and_almost_all_at_three() {
+    for (percent, least) in [(10, 40), (30, 39)] {
+        let terms = Terms::Loss(Share::from_thousandths(percent * 10));
+        let mut summary = Summary::default();
+        sweep(0..40, terms, 2, |verdict| summary.add(&verdict));
+        assert_eq!(summary.failures, 0, "{summary:?}");
+        assert!(summary.passed >= least, "{percent} %: {summary:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_given_up_is_no_failure_where_it_may_be() {
+    let failure = Failure {
+        seed: 1,
+        at: Instant::ZERO,
+        node: None,
+        violation: Violation::Application {
+            application: 0,
+            discontent: Discontent::Failed(ConnectionError::TimedOut),
+        },
+        packet: None,
+        happenings: std::collections::VecDeque::new(),
+    };
+    for (terms, gave_up) in [
+        (Terms::Grid, 0),
+        (Terms::Loss(Share::from_thousandths(300)), 1),
+    ] {
+        let mut summary = Summary::default();
+        summary.add(&Verdict {
+            seed: 1,
+            terms,
+            outcome: Err(SweepError::Failure(Box::new(failure.clone()))),
+        });
+        assert_eq!(summary.incomplete, gave_up);
+        assert_eq!(summary.failures, 1 - gave_up);
+    }
+}
+
+#[test]
 fn a_panic_is_a_failed_seed_and_not_the_end_of_the_sweep() {
     let mut summary = Summary::default();
     summary.add(&Verdict {
         seed: 5,
+        terms: Terms::Grid,
         outcome: Err(SweepError::Panicked("so".to_owned())),
     });
     assert_eq!((summary.failures, &summary.failed[..]), (1, &[5][..]));

@@ -3,12 +3,12 @@
 //! [`Plan::of`](super::Plan::of) calls it for each of them. Octets are kept to a budget, so that a
 //! seed takes milliseconds.
 
-use sidestep_stack::call::{ConnectionOptions, KeepAlive};
+use sidestep_stack::call::{CongestionAlgorithm, ConnectionOptions, EcnUse, KeepAlive};
 use sidestep_stack::{Duration, Instant};
 
 use super::Conversation;
 use super::chooser::Chooser;
-use crate::sim::app::{Dialogue, Ending, Stream, Talk, Trouble};
+use crate::sim::app::{Dialogue, Ending, Opening, Stream, Talk, Trouble};
 
 /// No stream is read or written in more pieces than about this, whatever it holds.
 const PIECES_MAX: u64 = 4_000;
@@ -122,5 +122,54 @@ pub(super) fn datagrams(chooser: &mut Chooser, seed: u64) -> Conversation {
         count: 1 + chooser.up_to(30),
         octets: 4 + chooser.up_to(4_000),
         interval: Duration::from_micros(u64::from(chooser.magnitude(17))),
+    }
+}
+
+/// Connections that choose for themselves what their host would choose for them.
+pub(super) fn vary(later: &mut Chooser, conversations: &mut [Conversation]) {
+    for conversation in conversations {
+        let Conversation::Talk { options, .. } = conversation else {
+            continue;
+        };
+        for options in options.iter_mut() {
+            let [first, rest @ ..] = CongestionAlgorithm::ALL;
+            options.congestion = later.once_in(4).then(|| later.one_of(first, &rest));
+            let [first, rest @ ..] = EcnUse::ALL;
+            options.ecn = later.once_in(4).then(|| later.one_of(first, &rest));
+            options.quick_ack = later.once_in(8).then_some(true);
+            options.cork = later.once_in(16).then_some(true);
+            let mss = [100, 536, 1_000, 4_000];
+            options.mss_octets_max = later.once_in(8).then(|| later.one_of(1_200, &mss));
+        }
+    }
+}
+
+/// Streams open with text in their SYN where the server gave a cookie before: each begins a second
+/// after the one before, so that the first may bring one.
+pub(super) fn open_fast(conversations: &mut [Conversation]) {
+    for (number, conversation) in (0..).zip(conversations) {
+        if let Conversation::Talk {
+            ends, begins_at, ..
+        } = conversation
+        {
+            *begins_at += Duration::from_secs(number);
+            for end in ends.iter_mut() {
+                end.opening = Opening::Fast;
+            }
+        }
+    }
+}
+
+/// Who opens has something to say. A server that answers with cookies keeps nothing of a connection
+/// before it hears an acknowledgment; where that of the handshake is lost and nothing follows, it
+/// never does (RFC 4987 §3.6).
+pub(super) fn speak_first(conversations: &mut [Conversation]) {
+    for conversation in conversations {
+        if let Conversation::Talk { ends, .. } = conversation
+            && ends[0].write.octets == 0
+        {
+            ends[0].write.octets = 1;
+            ends[1].read.octets = 1;
+        }
     }
 }

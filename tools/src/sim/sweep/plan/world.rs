@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use sidestep_stack::call::ConnectionOptions;
 use sidestep_stack::{Config, Duration};
 
-use super::{Conversation, Plan, Topology};
+use super::{Conversation, Plan, Terms, Topology};
 use crate::link::Recipe;
 use crate::sim::app::{Answerer, Asker, DatagramEcho, DatagramSource, Talker};
 use crate::sim::near_wrap::{self, NearWrap};
@@ -66,14 +66,21 @@ impl Plan {
     }
 
     fn config(&self, number: usize) -> Config {
-        Config {
+        let mut config = Config {
             mtu_octets: self.mtu_octets[number],
             memory_octets_max: self.memory_octets[number],
-            r2_retransmissions: 255,
-            syn_give_up_ms: DAY_MS,
-            syn_ack_give_up_ms: DAY_MS,
             ..Config::default()
+        };
+        self.settings[number].set(&mut config);
+        match self.terms {
+            Terms::Grid => {
+                config.r2_retransmissions = 255;
+                config.syn_give_up_ms = DAY_MS;
+                config.syn_ack_give_up_ms = DAY_MS;
+            }
+            Terms::Loss(_) => {}
         }
+        config
     }
 
     fn connect(&self, world: &mut World, a: NodeId, b: NodeId) -> Result<(), SweepError> {
