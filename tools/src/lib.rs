@@ -17,5 +17,6 @@ pub mod octets;
 pub mod packet;
 pub mod peer;
 pub mod ping;
+pub mod recovery_count;
 pub mod serve;
 pub mod sim;

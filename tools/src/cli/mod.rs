@@ -14,6 +14,7 @@ mod nc;
 mod options;
 mod output;
 mod ping;
+mod recovery;
 mod replay;
 mod resolve;
 mod serve;
@@ -55,6 +56,7 @@ enum Command {
     Up(up::Arguments),
     Nc(nc::Arguments),
     Ping(ping::Arguments),
+    Recovery(recovery::Arguments),
     Replay(replay::Arguments),
     Serve(serve::Arguments),
     Resolve(resolve::Arguments),
@@ -73,6 +75,7 @@ pub(super) fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments),
         Command::Nc(arguments) => nc::run(&arguments),
         Command::Ping(arguments) => ping::run(&arguments),
+        Command::Recovery(arguments) => recovery::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Resolve(arguments) => resolve::run(&arguments),
