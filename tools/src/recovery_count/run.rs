@@ -224,10 +224,7 @@ fn receive() -> Result<(), RecoveryFailed> {
     if hashes[0].to_hex() != hashes[1].to_hex() {
         return Err(RecoveryFailed::Content(TRANSFER_OCTETS));
     }
-    stream.write_all(&[1]).map_err(kernel("answer"))?;
-    // Until the sender's end has come.
-    stream.read(&mut [0]).map_err(kernel("read the end"))?;
-    Ok(())
+    stream.write_all(&[1]).map_err(kernel("answer"))
 }
 
 fn kernel(doing: &'static str) -> impl Fn(io::Error) -> RecoveryFailed {
