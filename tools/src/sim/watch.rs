@@ -7,7 +7,9 @@
 //! - flight may pass the furthest edge that the peer ever offered by two octets: a window probe (RFC
 //!   9293 §3.8.6.1) and a FIN, which needs no window;
 //! - a right edge may go back by less than one unit of the window's scale, for the window of a SYN has
-//!   none and those after it have (RFC 7323 §2.4, appendix F);
+//!   none and those after it have (RFC 7323 §2.4, appendix F); that of a SYN-ACK that is repeated after
+//!   text was sent (RFC 7413 §3) may go back further, for it can say no more than 65,535;
+//! - text on a SYN may count for nothing, and is then sent once more as if it were new (RFC 7413 §4.2);
 //! - new text may pass cwnd by the same two octets, and by what is [`CWND_ALLOWANCE_SEGMENTS`];
 //! - queues may pass the cap by what each connection may always hold: see [`HELD_OCTETS_ALWAYS`].
 
@@ -53,6 +55,8 @@ struct Said {
     iss: u32,
     /// The first number that was never sent.
     nxt: u32,
+    /// The first number that was never sent but on a SYN, whose text may count for nothing.
+    nxt_without_syn: u32,
     /// The shift that our SYN offered.
     shift: Option<u8>,
     /// Whether the peer's SYN offered one, too: both must (RFC 7323 §2.2).
@@ -176,10 +180,10 @@ impl Watch {
         };
         if said.iss == status.iss
             && is_synchronized(status.state)
-            && is_before(status.snd_nxt, said.nxt)
+            && is_before(status.snd_nxt, said.nxt_without_syn)
         {
             return Err(Violation::NotCovered {
-                sent: said.nxt,
+                sent: said.nxt_without_syn,
                 nxt: status.snd_nxt,
             });
         }
@@ -230,6 +234,7 @@ fn check_segment(said: &mut Said, segment: &Segment) -> Result<(), Violation> {
             *said = Said {
                 iss: segment.seq,
                 nxt: end,
+                nxt_without_syn: segment.seq.wrapping_add(1),
                 shift: segment.scale(),
                 scaling: said.scaling,
                 ack: None,
@@ -240,12 +245,16 @@ fn check_segment(said: &mut Said, segment: &Segment) -> Result<(), Violation> {
         if said.nxt == 0 && said.ack.is_none() {
             // A flow that was forgotten: it begins here.
             said.nxt = end;
+            said.nxt_without_syn = end;
         }
         if is_before(said.nxt, segment.seq) {
             return Err(Violation::Hole {
                 seq: segment.seq,
                 nxt: said.nxt,
             });
+        }
+        if is_before(said.nxt_without_syn, end) {
+            said.nxt_without_syn = end;
         }
         if said.scaling {
             shift = said.shift.unwrap_or(0);
@@ -263,7 +272,9 @@ fn check_segment(said: &mut Said, segment: &Segment) -> Result<(), Violation> {
         )?;
         let unit = (1_u32 << shift) - 1;
         let before = said.edge.unwrap_or(edge);
-        no_retreat("the window's right edge", before, edge.wrapping_add(unit))?;
+        if !has(flags::SYN) {
+            no_retreat("the window's right edge", before, edge.wrapping_add(unit))?;
+        }
         said.ack = Some(segment.ack);
         said.edge = Some(if is_before(edge, before) {
             before

@@ -173,6 +173,30 @@ fn a_new_incarnation_begins_anew_and_a_repeated_syn_does_not() {
 }
 
 #[test]
+fn rfc7413_3_text_on_a_syn_may_count_for_nothing_and_a_late_syn_ack_says_less() {
+    let mut said = Said::default();
+    check_segment(&mut said, &segment(99, 0, flags::SYN, 500, 40)).unwrap();
+    assert_eq!((said.nxt, said.nxt_without_syn), (140, 100));
+    // It was taken.
+    let mut other = said;
+    check_segment(&mut other, &segment(140, 7, flags::ACK, 5, 1)).unwrap();
+    // It was not.
+    check_segment(&mut said, &segment(100, 7, flags::ACK, 5, 20)).unwrap();
+    assert_eq!((said.nxt, said.nxt_without_syn), (140, 120));
+
+    let mut said = Said {
+        scaling: true,
+        ..Said::default()
+    };
+    let mut syn_ack = segment(99, 1_000, flags::SYN | flags::ACK, 65_535, 0);
+    syn_ack.options = vec![3, 3, 3, 1];
+    check_segment(&mut said, &syn_ack).unwrap();
+    check_segment(&mut said, &segment(100, 1_000, flags::ACK, 20_000, 10)).unwrap();
+    check_segment(&mut said, &syn_ack).unwrap();
+    assert_eq!(said.edge, Some(1_000 + (20_000 << 3)));
+}
+
+#[test]
 fn windows_are_scaled_once_both_ends_offered_it() {
     for (scaling, edge) in [(true, 1_000 + (4 << 3)), (false, 1_004)] {
         let mut said = Said {
@@ -195,11 +219,15 @@ fn the_wire_and_the_stack_agree_on_what_was_sent() {
     let said = Said {
         iss: status.iss,
         nxt: status.snd_nxt,
+        nxt_without_syn: status.snd_nxt,
         ..Said::default()
     };
     watch.flows.insert(ends, said);
     watch.check_covered(&status).unwrap();
+    // Text that was on a SYN alone need not be covered.
     watch.said(ends).nxt = status.snd_nxt.wrapping_add(1);
+    watch.check_covered(&status).unwrap();
+    watch.said(ends).nxt_without_syn = status.snd_nxt.wrapping_add(1);
     let found = watch.check_covered(&status).unwrap_err();
     assert!(matches!(found, Violation::NotCovered { .. }));
 }
