@@ -104,10 +104,42 @@ const SEGMENTS: u64 = (1_u64 << 20).div_ceil(SEGMENT as u64);
 fn rfc8985_3_4_bursts_of_one_to_thirty_losses_anywhere_are_repaired_without_a_timeout() {
     // From behind the initial window on: there, the whole flight may be lost at once.
     for burst in 1..=30 {
-        for first in [40, 41, 100, 237, 400, 600, SEGMENTS - 31 - burst] {
+        for first in (23..SEGMENTS - 31 - burst).step_by(43) {
             let report = lossy(Duration::ZERO, first..first + burst);
             assert_eq!(report.timeouts, 0, "{burst} from {first}: {report:?}");
             assert_eq!(report.retransmissions, burst, "{first}: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn rfc8985_3_4_bursts_in_the_first_flights_are_repaired_if_the_flight_or_its_probe_brings_an_ack() {
+    for burst in 1..=30 {
+        for first in 0..=22 {
+            let report = lossy(Duration::ZERO, first..first + burst);
+            // IW10, and two segments for each that was acknowledged: so far the flight reaches, and
+            // the next segment is the probe of its tail. If all of that is lost, nothing but the timer is left.
+            let flight_and_probe = 10 + 2 * first + 1 - first;
+            assert_eq!(
+                report.timeouts > 0,
+                burst >= flight_and_probe,
+                "{burst} from {first}: {report:?}"
+            );
+            // What F-RTO sends instead of retransmissions (RFC 5682 §3.1, step 2b) may be lost, too.
+            assert!(report.timeouts <= 2, "{burst} from {first}: {report:?}");
+        }
+    }
+}
+
+#[test]
+fn rfc8985_3_4_bursts_near_the_end_are_repaired_without_a_timeout() {
+    // Up to a few segments behind the burst: too few for duplicate ACKs, and no more to send.
+    for burst in 1..=30 {
+        for behind in 1..=6 {
+            let first = SEGMENTS - burst - behind;
+            let report = lossy(Duration::ZERO, first..first + burst);
+            assert_eq!(report.timeouts, 0, "{burst}, {behind} behind: {report:?}");
+            assert!(report.took < MS(1_500), "{burst}, {behind}: {report:?}");
         }
     }
 }
