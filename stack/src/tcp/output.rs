@@ -348,11 +348,21 @@ fn keep_alive(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgo
 }
 
 /// <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>
+///
+/// What was sent beyond the peer's window, a FIN or the octet of a window probe, is not counted: to a
+/// peer whose window is closed no segment is acceptable but one that begins at its edge (RFC 9293
+/// §3.10.7.4), and it would throw away what the acknowledgment says.
 fn acknowledge(connection: &mut Connection, cx: &mut Context<'_>) -> Option<Outgoing> {
     if connection.rcv.acknowledge.urgency() != Urgency::Now {
         return None;
     }
-    let seq = connection.snd.window.nxt;
+    let window = &connection.snd.window;
+    let edge = window.right_edge();
+    let seq = if edge.is_before(window.nxt) {
+        edge
+    } else {
+        window.nxt
+    };
     let form = Form::new(seq, TcpFlags::ACK, connection.ack_reason);
     connection.ack_reason = SendReason::AcknowledgeNow;
     Some(emit(connection, form, cx))

@@ -191,3 +191,27 @@ fn rfc9293_3_8_4_a_peer_that_is_slow_to_take_our_fin_is_still_asked_for_in_fin_w
     };
     assert!(world.ends[A].events.contains(&failed));
 }
+
+#[test]
+fn rfc9293_3_10_7_4_an_acknowledgment_is_acceptable_to_a_peer_whose_window_is_closed() {
+    let mut world = World::new(7);
+    let (a, b) = world.connect_with(ConnectionOptions {
+        receive_buffer_octets: Some(4_096),
+        send_buffer_octets: Some(8_192),
+        ..ConnectionOptions::default()
+    });
+    // A fills the window of B, and ends its direction.
+    let text = pattern(100_000);
+    let mut sent = 0;
+    while world.status(B, b).rcv_wnd > 0 || world.status(A, a).in_flight_octets > 0 {
+        sent += world.send(A, a, &text[sent..]);
+        assert!(world.step() && sent < text.len());
+    }
+    let unsent = world.status(A, a).unsent_octets;
+    world.run_for(Duration::from_secs(30));
+    // The octet of a window probe is in flight now, and what B sends is acknowledged behind it.
+    assert!(unsent > 0 && world.status(A, a).in_flight_octets > 0);
+    world.send(B, b, &pattern(3_000));
+    world.run_for(Duration::from_millis(300));
+    assert_eq!(world.status(B, b).in_flight_octets, 0);
+}
