@@ -10,7 +10,8 @@
 //!   none and those after it have (RFC 7323 §2.4, appendix F); that of a SYN-ACK that is repeated after
 //!   text was sent (RFC 7413 §3) may go back further, for it can say no more than 65,535;
 //! - text on a SYN may count for nothing, and is then sent once more as if it were new (RFC 7413 §4.2);
-//! - new text may pass cwnd by the same two octets, and by what is [`CWND_ALLOWANCE_SEGMENTS`];
+//! - new text may pass cwnd by the same two octets, and by what is [`CWND_ALLOWANCE_SEGMENTS`]; a tail
+//!   loss probe of one segment leaves whatever cwnd says (RFC 8985 §7.3);
 //! - queues may pass the cap by what each connection may always hold: see [`HELD_OCTETS_ALWAYS`].
 
 use std::collections::BTreeMap;
@@ -77,6 +78,8 @@ struct Numbers {
     rcv_nxt: Option<u32>,
     /// The furthest right edge that the peer ever offered.
     edge: u32,
+    /// Whether the timer of the tail loss probe ran.
+    probes_tail: bool,
 }
 
 /// See the module.
@@ -305,6 +308,7 @@ fn check_connection(status: &Status, before: Option<&Numbers>) -> Result<Numbers
         nxt,
         rcv_nxt: is_synchronized(status.state).then_some(status.rcv_nxt),
         edge: una.wrapping_add(status.snd_wnd),
+        probes_tail: status.timers.tail_loss_probe.is_some(),
     };
     if is_before(nxt, una) {
         return Err(Violation::SendOrder { una, nxt });
@@ -354,8 +358,12 @@ fn check_flight(
     }
     // cwnd limits what is sent, not what is in flight: it may have shrunk since.
     // A FIN alone takes no room in the network that counts.
-    let sent_new =
-        before.is_some_and(|it| status.snd_nxt.wrapping_sub(it.nxt) > WINDOW_ALLOWANCE_OCTETS);
+    let sent_new = before.is_some_and(|it| {
+        let octets = status.snd_nxt.wrapping_sub(it.nxt);
+        let is_tail_probe =
+            it.probes_tail && !after.probes_tail && octets <= u32::from(status.snd_mss);
+        octets > WINDOW_ALLOWANCE_OCTETS && !is_tail_probe
+    });
     let allowance = WINDOW_ALLOWANCE_OCTETS + CWND_ALLOWANCE_SEGMENTS * u32::from(status.snd_mss);
     if sent_new && status.pipe_octets > status.cwnd_octets.saturating_add(allowance) {
         return Err(Violation::BeyondCwnd {

@@ -103,6 +103,14 @@ fn flight_ends_at_the_furthest_edge_and_pipe_at_cwnd_with_the_stated_allowances(
     status.cwnd_octets -= 1;
     let found = violation(&status, Some(&before));
     assert!(matches!(found, Violation::BeyondCwnd { .. }), "{found}");
+    // A tail loss probe is one segment at the most.
+    let mut probe = status.clone();
+    probe.timers.tail_loss_probe = None;
+    before.probes_tail = true;
+    check_connection(&probe, Some(&before)).unwrap();
+    before.nxt = before.nxt.wrapping_sub(u32::from(status.snd_mss));
+    check_connection(&probe, Some(&before)).unwrap_err();
+    before.probes_tail = false;
     // A probe and a FIN count for nothing.
     before.nxt = status.snd_nxt.wrapping_sub(2);
     check_connection(&status, Some(&before)).unwrap();
