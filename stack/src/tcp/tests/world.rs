@@ -111,6 +111,8 @@ pub(super) struct World {
     pub(super) quantum: Duration,
     /// Packets with text that are lost: (by whom, which of them, from 0).
     pub(super) lose: BTreeSet<(usize, u64)>,
+    /// Sequence numbers with which packets with text begin that are lost, each once.
+    pub(super) lose_once: BTreeSet<u32>,
     /// Packets with text that are late, and by how much.
     pub(super) delay_more: BTreeMap<(usize, u64), Duration>,
     /// Acknowledgments without text that are lost, one of so many; 0: none.
@@ -162,6 +164,7 @@ impl World {
             codepoints: Vec::new(),
             quantum: Duration::ZERO,
             lose: BTreeSet::new(),
+            lose_once: BTreeSet::new(),
             delay_more: BTreeMap::new(),
             lose_acks: 0,
             serialisation: Duration::ZERO,
@@ -330,7 +333,9 @@ impl World {
         } else {
             let place = (from, self.with_text[from]);
             self.with_text[from] += 1;
-            if self.lose.contains(&place) {
+            let seq = payload.get(4..8).and_then(|it| it.try_into().ok());
+            let is_lost_once = self.lose_once.remove(&seq.map_or(0, u32::from_be_bytes));
+            if is_lost_once || self.lose.contains(&place) {
                 return;
             }
             late = self.delay_more.get(&place).copied().unwrap_or_default();
