@@ -97,8 +97,9 @@ pub fn run(whose: Whose, pattern: Pattern) -> Result<Outcome, RecoveryFailed> {
             let (net, device) = ours()?;
             let link = Joined::start(device, far_device, pattern)?;
             let sent = send_ours(&net);
+            let outcome = conclude(link, sent, receiving);
             net.close();
-            conclude(link, sent, receiving)
+            outcome
         }
         Whose::Kernel => {
             let (near, device) = Side::make(&side("a0", NEAR))?;
