@@ -72,19 +72,20 @@ pub struct Verdict {
 
 impl Verdict {
     /// True if a connection was given up after as many retransmissions as R2 allows, or as much time
-    /// as an opening may take (RFC 9293 §3.8.3), where that may be.
+    /// as an opening may take (RFC 9293 §3.8.3), where that may be. Its other end hears of it by a
+    /// reset, or never.
     pub fn gave_up(&self) -> bool {
-        let Err(SweepError::Failure(failure)) = &self.outcome else {
-            return false;
-        };
-        let Violation::Application {
-            discontent: Discontent::Failed(error),
-            ..
-        } = &failure.violation
+        let (Terms::Loss(_), Err(SweepError::Failure(failure))) = (self.terms, &self.outcome)
         else {
             return false;
         };
-        matches!(self.terms, Terms::Loss(_)) && *error == ConnectionError::TimedOut
+        match &failure.violation {
+            Violation::Application {
+                discontent: Discontent::Failed(error),
+                ..
+            } => matches!(error, ConnectionError::TimedOut | ConnectionError::Reset),
+            violation => matches!(violation, Violation::Stuck { .. }),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use sidestep_stack::{Duration, Instant};
 pub use self::host::HostSettings;
 
 use self::chooser::Chooser;
-use self::conversation::{datagrams, dialogue, open_fast, speak_first, talk, vary};
+use self::conversation::{datagrams, dialogue, make_haste, open_fast, speak_first, talk, vary};
 use self::link::{Extras, recipes};
 use super::SweepError;
 use crate::link::{Recipe, Share};
@@ -81,6 +81,7 @@ pub enum Terms {
     Grid,
     /// Both directions lose exactly so many packets by chance, nothing is damaged, queued or too big,
     /// and hosts give up as their defaults say: so it shows how many connections live to their end.
+    /// Nobody makes the other one wait for minutes, for whoever has closed is given up then, too.
     Loss(Share),
 }
 
@@ -157,12 +158,16 @@ impl Plan {
             });
         }
         let near_wrap = [wrap(&mut chooser), wrap(&mut chooser)];
-        let settings = [HostSettings::of(&mut later), HostSettings::of(&mut later)];
+        let mut settings = [HostSettings::of(&mut later), HostSettings::of(&mut later)];
         vary(&mut later, &mut conversations);
         if later.once_in(4) {
             open_fast(&mut conversations);
         }
-        if settings[1].answers_with_cookies() {
+        if let Terms::Loss(_) = terms {
+            settings[1].keep_half_open_connections();
+            make_haste(&mut conversations);
+        }
+        if settings[1].answers_with_cookies() || terms != Terms::Grid {
             speak_first(&mut conversations);
         }
         Ok(Self {

@@ -173,3 +173,15 @@ pub(super) fn speak_first(conversations: &mut [Conversation]) {
         }
     }
 }
+
+/// Rests are short, and reads not small: no window stays closed for long.
+pub(super) fn make_haste(conversations: &mut [Conversation]) {
+    for conversation in conversations {
+        if let Conversation::Talk { ends, .. } = conversation {
+            for end in ends.iter_mut() {
+                end.pause_max = end.pause_max.min(Duration::from_millis(5));
+                end.read_max = end.read_max.max(1_024);
+            }
+        }
+    }
+}

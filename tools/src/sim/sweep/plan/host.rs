@@ -42,6 +42,11 @@ impl HostSettings {
         self.syn_cookies_mode == 2
     }
 
+    /// It does after all, as by default.
+    pub(super) const fn keep_half_open_connections(&mut self) {
+        self.syn_cookies_mode = 1;
+    }
+
     pub(super) const fn set(&self, config: &mut Config) {
         config.congestion_algorithm = self.congestion_algorithm;
         config.ecn = self.ecn;
