@@ -75,7 +75,8 @@ pub(super) struct Arguments {
     /// How long each run is [default: 6, or 60 round trips]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<Duration>,
-    /// Runs of each pair over a path that loses packets at random
+    /// Runs of each pair over a path that loses packets at random; up to four times as many where
+    /// a run meets few losses
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
     /// Runs of each pair over a path that loses none
@@ -98,7 +99,7 @@ pub(super) struct Arguments {
 #[derive(Clone, Debug, Args)]
 struct Machine {
     /// The most runs at one time
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 24)]
     jobs: usize,
     /// The most packets a second that all runs of one time are expected to need
     #[arg(long, value_name = "PACKETS", default_value_t = BUDGET_PACKETS)]
@@ -382,7 +383,7 @@ fn conclude(rows: &[Row], ran: &[Ran]) -> Result<(), Failure> {
         let Some(summary) = Summary::of(ratios) else {
             continue;
         };
-        is_enough &= summary.below.is_empty() && summary.median >= 1.0;
+        is_enough &= summary.is_enough();
         output::line(format_args!(
             "{pair}: {} cells, least ratio {:.3}, median {:.3}, {} below {RATIO_MIN}",
             summary.cells,

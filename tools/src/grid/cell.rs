@@ -305,6 +305,11 @@ impl Cell {
         (window * TEXT_OCTETS * 8.0 / rtt).min(self.most())
     }
 
+    /// How many losses a flow is expected to meet in `time`, a burst counted as one.
+    pub fn losses(&self, time: Duration) -> f64 {
+        self.expected() / 8.0 / TEXT_OCTETS * self.loss.events() * time.as_secs_f64()
+    }
+
     /// Packets a second, both ways, that the machine has to carry for this cell: one acknowledgment
     /// for two segments. Slow start is faster than what follows, so a part of the rate counts whatever
     /// the loss.

@@ -23,4 +23,4 @@ pub use rig::{Facts, GridFailed, facts};
 pub use run::{Outcome, run};
 pub use schedule::{Weighted, run_all};
 pub use simulated::simulate;
-pub use summary::{Goodput, RATIO_MIN, Row, Summary, rows, table};
+pub use summary::{Goodput, MEDIAN_MIN, RATIO_MIN, Row, Summary, rows, table};

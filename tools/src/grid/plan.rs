@@ -16,6 +16,13 @@ pub const RATE_MBIT_REAL_MAX: u32 = 200;
 /// the machine carries at most, so that it is never the machine that is measured.
 pub const BUDGET_PACKETS: u64 = 20_000;
 
+/// All runs of a pair together are to meet so many losses: the goodput of one that meets fifteen is off by
+/// a fifth as often as not.
+const LOSSES_WANTED: f64 = 100.0;
+
+/// But no cell has more than so many times the runs that the plan says.
+const RUNS_FACTOR_MAX: u32 = 4;
+
 /// Whose clock.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Time {
@@ -38,7 +45,7 @@ pub struct Plan {
     pub depths: Vec<Depth>,
     /// Who, in real time.
     pub pairs: Vec<Pair>,
-    /// Runs of a cell with random loss; one without loss has fewer.
+    /// Runs of a cell with random loss; up to four times as many where one meets few losses.
     pub runs: u32,
     /// Of a cell without loss.
     pub runs_lossless: u32,
@@ -97,14 +104,25 @@ impl Plan {
         cells
     }
 
+    /// How many runs a cell has: the fewer losses one of them is expected to meet, the more.
+    fn runs_of(&self, cell: &Cell, time: Duration) -> u32 {
+        if cell.loss == Loss::None {
+            return self.runs_lossless;
+        }
+        let wanted = (LOSSES_WANTED / cell.losses(time).max(1e-9)).ceil() as u32;
+        wanted.clamp(self.runs, self.runs.saturating_mul(RUNS_FACTOR_MAX))
+    }
+
     /// All runs on one clock.
     pub fn jobs(&self, clock: Time) -> Vec<Job> {
         let mut jobs = Vec::new();
         let cells = self.cells().into_iter().enumerate();
         for (number, cell) in cells.filter(|(_, cell)| cell.clock() == clock) {
-            let runs = match cell.loss {
-                Loss::None => self.runs_lossless,
-                Loss::Random { .. } | Loss::Bursts => self.runs,
+            let time = self.time.unwrap_or_else(|| cell.time());
+            let runs = match clock {
+                Time::Real => self.runs_of(&cell, time),
+                // It repeats, and there is nobody to compare it with.
+                Time::Virtual => 1,
             };
             let pairs = match clock {
                 Time::Real => self.pairs.as_slice(),
@@ -118,7 +136,7 @@ impl Plan {
                         pair,
                         run,
                         seed: seed(self.seed, number, run),
-                        time: self.time.unwrap_or_else(|| cell.time()),
+                        time,
                     });
                 }
             }

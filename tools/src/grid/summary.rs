@@ -12,6 +12,10 @@ use super::run::Outcome;
 /// What Sidestep must reach of the kernel's goodput in every cell.
 pub const RATIO_MIN: f64 = 0.95;
 
+/// What it must reach in the median: 1.00 to two places. A path that both fill leaves thousandths between
+/// them, by when the last packet of the time came.
+pub const MEDIAN_MIN: f64 = 0.995;
+
 /// The runs of one pair over one cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Goodput {
@@ -126,6 +130,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether that is at least as good as the kernel.
+    pub fn is_enough(&self) -> bool {
+        self.below.is_empty() && self.median >= MEDIAN_MIN
+    }
+
     /// Of the ratios of some cells; `None` if there are none.
     pub fn of(ratios: impl IntoIterator<Item = (Cell, f64)>) -> Option<Self> {
         let mut ratios: Vec<(Cell, f64)> = ratios.into_iter().collect();

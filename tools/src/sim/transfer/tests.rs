@@ -98,8 +98,8 @@ fn a_transfer_that_can_never_end_says_so_with_its_last_packets() {
 fn what_a_slow_start_loses_at_its_end_is_repaired_once_each_however_much_it_is() {
     // Thousands of segments, every second one: more holes than a small table holds.
     let mut long = transfer(7);
-    long.recipe = "rate=100mbit,queue=625,delay=150ms".parse().unwrap();
-    long.octets = 24 << 20;
+    long.recipe = "rate=100mbit,queue=2500,delay=150ms".parse().unwrap();
+    long.octets = 32 << 20;
     long.checks = Checks::Off;
     let report = report(&long);
     assert!(report.lost[0] > 1_000, "{report:?}");
