@@ -80,6 +80,11 @@ impl Row {
     pub fn share(&self, pair: Pair) -> Option<f64> {
         Some(self.of(pair)?.mbit() * 1e6 / self.cell.most())
     }
+
+    /// And in parts of what a flow at this loss gets on average, were it to last ([`Cell::expected`]).
+    pub fn share_of_expected(&self, pair: Pair) -> Option<f64> {
+        Some(self.of(pair)?.mbit() * 1e6 / self.cell.expected())
+    }
 }
 
 /// One row for each cell that ran, in the order of the plan.
@@ -199,18 +204,20 @@ pub fn table(rows: &[Row]) -> String {
     }
     if !simulated.is_empty() {
         text.push_str(
-            "\n| Mbit/s | RTT | loss | queue | Sidestep→Sidestep (simulated) | of the rate | RTOs |\n\
-             |---:|---:|---:|---:|---:|---:|---:|\n",
+            "\n| Mbit/s | RTT | loss | queue | Sidestep→Sidestep (simulated) | of the rate | of CUBIC's \
+             average | RTOs |\n\
+             |---:|---:|---:|---:|---:|---:|---:|---:|\n",
         );
     }
     for row in simulated {
         let pair = Pair::SidestepToSidestep;
         let _ = writeln!(
             text,
-            "{} {} | {} | {} |",
+            "{} {} | {} | {} | {} |",
             path(&row.cell),
             mbit(row.of(pair)),
             number(row.share(pair), 2),
+            number(row.share_of_expected(pair), 2),
             timeouts(row, pair),
         );
     }
