@@ -12,9 +12,9 @@ use super::schedule::Weighted;
 /// altogether (see the book, "Links"), and 1,000 Mbit/s would be 125,000.
 pub const RATE_MBIT_REAL_MAX: u32 = 200;
 
-/// Packets a second that all runs at one time may ask for, in kernel-to-kernel packets: a third of what
-/// the machine carries at most, so that it is never the machine that is measured.
-pub const BUDGET_PACKETS: u64 = 20_000;
+/// Packets a second that all runs at one time may ask for, in kernel-to-kernel packets: less than a half
+/// of what the machine carries, so that it is never the machine that is measured.
+pub const BUDGET_PACKETS: u64 = 25_000;
 
 /// All runs of a pair together are to meet so many losses: the goodput of one that meets fifteen is off by
 /// a fifth as often as not.
