@@ -181,6 +181,36 @@ impl Teller {
 
     /// A segment left, or has to leave, with whatever options and window.
     pub(crate) fn leaves(&mut self, now: Instant, segment: &Segment) {
+        self.leaves_with(now, segment, TcpOptions::Any);
+    }
+
+    /// A segment has to leave with these blocks of the peer's octets, and with the timestamps of `stamped`
+    /// if that has some: as our stack writes these options.
+    pub(crate) fn leaves_reporting(&mut self, now: Instant, segment: &Segment, stamped: &Segment) {
+        let mut options = Vec::new();
+        if let Some((value, echo)) = stamped.stamps() {
+            let first = self.first_stamp.unwrap_or(value);
+            options.extend([TcpOption::Nop, TcpOption::Nop]);
+            options.push(TcpOption::Timestamps {
+                value: value.wrapping_sub(first).wrapping_add(FIRST_STAMP),
+                echo,
+            });
+        }
+        let blocks: Vec<SackBlock> = segment
+            .sack_blocks()
+            .into_iter()
+            .map(|(left, right)| SackBlock {
+                left: self.peer_number(left),
+                right: self.peer_number(right),
+            })
+            .collect();
+        if !blocks.is_empty() {
+            options.extend([TcpOption::Nop, TcpOption::Nop, TcpOption::Sack(blocks)]);
+        }
+        self.leaves_with(now, segment, TcpOptions::List(options));
+    }
+
+    fn leaves_with(&mut self, now: Instant, segment: &Segment, options: TcpOptions) {
         if segment.flags & flags::SYN != 0 {
             self.ours = Some(segment.seq);
         }
@@ -188,7 +218,7 @@ impl Teller {
             self.first_stamp = segment.stamps().map(|(value, _)| value);
         }
         let after = self.time(now);
-        let told = self.outbound(segment);
+        let told = self.outbound(segment, options);
         self.packet(Time::Relative(after), Direction::Outbound, told);
     }
 
@@ -214,7 +244,7 @@ impl Teller {
         self.packet(time, Direction::Outbound, told);
     }
 
-    fn outbound(&self, segment: &Segment) -> Told {
+    fn outbound(&self, segment: &Segment, options: TcpOptions) -> Told {
         Told {
             ports: None,
             flags: TcpFlags(u16::from(segment.flags)),
@@ -223,7 +253,7 @@ impl Teller {
             ack: (segment.flags & flags::ACK != 0).then(|| self.peer_number(segment.ack)),
             window: None,
             urgent: None,
-            options: TcpOptions::Any,
+            options,
             payload: Payload::Pattern,
             checksum: Checksum::Right,
         }

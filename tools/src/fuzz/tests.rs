@@ -9,6 +9,7 @@ use sidestep_stack::observe::State;
 use super::record::{Input, RECORD_OCTETS, Record};
 use super::snapshot::{Profile, Snapshot};
 use super::*;
+use crate::packet::craft::{Ip, Segment, flags, option};
 
 #[test]
 fn every_target_is_found_by_its_name_and_by_its_number() {
@@ -125,4 +126,34 @@ fn the_known_clauses_are_those_that_the_stack_names() {
     let gone: Vec<_> = known.difference(&found).collect();
     assert!(unknown.is_empty(), "to be added to CLAUSES: {unknown:#?}");
     assert!(gone.is_empty(), "to be removed from CLAUSES: {gone:#?}");
+}
+
+#[test]
+fn a_script_about_blocks_spells_them_in_its_own_numbers() {
+    let mut teller = script::Teller::new("", script::Ip::V4);
+    let now = sidestep_stack::Instant::ZERO;
+    let segment = |flags: u8, seq: u32, ack: u32, options: &[u8]| Segment {
+        ip: Ip::new([192, 0, 2, 1].into(), [192, 0, 2, 2].into()),
+        source_port: 1,
+        destination_port: 2,
+        seq,
+        ack,
+        flags,
+        window: 0,
+        urgent: 0,
+        options: options.to_vec(),
+        text: Vec::new(),
+    };
+    let stamps = option::timestamps(70_000, 5_001);
+    teller.arrives(now, &segment(flags::SYN, 9_000, 0, &[]));
+    teller.leaves(now, &segment(flags::SYN | flags::ACK, 500, 9_001, &stamps));
+    let ours = segment(flags::ACK, 501, 9_001, &option::timestamps(70_003, 5_004));
+    let kernels = segment(flags::ACK, 501, 9_001, &option::sack(&[(9_101, 9_201)]));
+    teller.leaves_reporting(now, &kernels, &ours);
+    let script = teller.finish();
+    let last = script.lines().last().unwrap();
+    assert_eq!(
+        last,
+        "+0 > . 1:1(0) ack 1 <nop,nop,TS val 1003 ecr 5004,nop,nop,sack 101:201>"
+    );
 }

@@ -212,7 +212,16 @@ impl Diff {
             ours.turns.get(difference.step),
             theirs.turns.get(difference.step),
         ) {
-            tell(&in_numbers_of(our, their), &mut teller);
+            let their = in_numbers_of(our, their);
+            match our.out.last() {
+                Some(segment) if difference.what == What::Sack => {
+                    tell_done(&their, &mut teller);
+                    for reporting in &their.out {
+                        teller.leaves_reporting(their.at, reporting, segment);
+                    }
+                }
+                _ => tell(&their, &mut teller),
+            }
         }
         Ok(teller.finish())
     }
@@ -239,6 +248,14 @@ fn in_numbers_of(our: &Turn, their: &Turn) -> Turn {
 
 /// One step with the answer to it.
 fn tell(turn: &Turn, teller: &mut Teller) {
+    tell_done(turn, teller);
+    for segment in &turn.out {
+        teller.leaves(turn.at, segment);
+    }
+}
+
+/// One step, without what left for it.
+fn tell_done(turn: &Turn, teller: &mut Teller) {
     match (&turn.step, turn.answer) {
         (Step::Call(Said::Send(_)), Answer::Octets(octets)) => {
             teller.call(turn.at, Said::Send(octets));
@@ -253,9 +270,6 @@ fn tell(turn: &Turn, teller: &mut Teller) {
                 teller.arrives(turn.at, wire);
             }
         }
-    }
-    for segment in &turn.out {
-        teller.leaves(turn.at, segment);
     }
 }
 
