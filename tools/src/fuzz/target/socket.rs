@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use sidestep_stack::Duration;
 use sidestep_stack::call::{
-    Call, ConnectionId, ConnectionOptions, KeepAlive, OpenConnection, Release, Reply, Shutdown,
-    Status,
+    Call, CongestionAlgorithm, ConnectionId, ConnectionOptions, KeepAlive, OpenConnection, Release,
+    Reply, Shutdown, Status,
 };
 use sidestep_stack::observe::State;
 
@@ -546,6 +546,17 @@ fn settings(record: &Record) -> ConnectionOptions {
         user_timeout: record.pick(10, [None, Some(None), Some(Some(Duration::from_secs(2)))]),
         send_buffer_octets: record.pick(11, [None, Some(4_096), Some(1), Some(1 << 20)]),
         hop_limit: record.pick(12, [None, Some(1), Some(255)]),
+        cork: record.pick(13, [None, Some(true), Some(false)]),
+        quick_ack: record.pick(14, [None, Some(true), Some(false)]),
+        congestion: record.pick(
+            15,
+            [
+                None,
+                Some(CongestionAlgorithm::Reno),
+                Some(CongestionAlgorithm::Cubic),
+                Some(CongestionAlgorithm::Bbr),
+            ],
+        ),
         ..ConnectionOptions::default()
     }
 }

@@ -6,13 +6,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use sidestep_stack::Duration;
 use sidestep_stack::call::{
-    Call, ConnectionId, ConnectionOptions, Families, InterfaceAddress, Listen, ListenerId, Local,
-    LookUp, LookupId, OpenConnection, OpenSocket, Policy, RawId, Release, Reply, ResolverSettings,
-    Route, SendDatagram, Shutdown, SocketId,
+    Admission, Call, CongestionAlgorithm, ConnectionId, ConnectionOptions, Decision, EcnUse,
+    Families, InterfaceAddress, Listen, ListenerId, Local, LookUp, LookupId, OpenConnection,
+    OpenSocket, Policy, RawId, Reach, Release, Reply, ResolverSettings, Route, SendDatagram,
+    Shutdown, SocketId,
 };
 use sidestep_stack::wire::protocol::Protocol;
+use sidestep_stack::{Duration, Event};
 
 use crate::fuzz::flow::stream;
 use crate::fuzz::outcome::{Outcome, Promise};
@@ -32,6 +33,8 @@ const WRITTEN_OCTETS_MAX: usize = 200_000;
 struct Names {
     connections: Vec<ConnectionId>,
     listeners: Vec<ListenerId>,
+    /// SYNs that wait for a decision.
+    asked: Vec<ConnectionId>,
     sockets: Vec<SocketId>,
     raws: Vec<RawId>,
     lookups: Vec<LookupId>,
@@ -108,6 +111,11 @@ fn step(record: &Record, rig: &mut Rig, names: &mut Names, outcome: &mut Outcome
         }
     }
     rig.settle(outcome);
+    for event in &rig.events {
+        if let Event::SynArrived(arrived) = event {
+            keep(&mut names.asked, arrived.connection);
+        }
+    }
     rig.forget();
 }
 
@@ -176,15 +184,15 @@ impl Names {
 /// Any call there is.
 fn call(record: &Record, names: &mut Names, family: Family) -> Option<Call> {
     match record.byte(1) % 4 {
-        0 => device_call(record, family),
+        0 => Some(device_call(record, family)),
         1 | 2 => connection_call(record, names, family),
         _ => datagram_call(record, names, family),
     }
 }
 
-fn device_call(record: &Record, family: Family) -> Option<Call> {
+fn device_call(record: &Record, family: Family) -> Call {
     let address = host(family, record.byte(4));
-    Some(match record.byte(3) % 10 {
+    match record.byte(3) % 10 {
         0 => Call::AddAddress(InterfaceAddress {
             address,
             prefix_bits: record.byte(5),
@@ -214,24 +222,19 @@ fn device_call(record: &Record, family: Family) -> Option<Call> {
             use_vc: record.bit(6, 0),
             ..ResolverSettings::default()
         }),
-        _ => return None,
-    })
+        _ => Call::SetReach(record.pick(4, [Reach::OurAddresses, Reach::AnyAddress])),
+    }
 }
 
 fn connection_call(record: &Record, names: &mut Names, family: Family) -> Option<Call> {
     let connection = one_of(&names.connections, record);
     Some(match record.byte(3) % 14 {
-        0 | 1 => Call::OpenConnection(OpenConnection {
-            remote: (remote(record, family), record.pick(4, [80, 7, 40_000, 0])).into(),
-            local_address: record.bit(5, 0).then_some(host(family, 1)),
-            local_port: record.pick(6, [0, 80, 41_000]),
-            options: ConnectionOptions::default(),
-        }),
-        2 => Call::Listen(Listen {
-            local: local(record, family),
-            backlog: record.pick(7, [None, Some(0), Some(1)]),
-            ..Listen::default()
-        }),
+        0 | 1 => open(record, names, family)?,
+        2 => Call::Listen(listen(record, family)),
+        3 | 4 if record.bit(4, 0) && !names.asked.is_empty() => Call::Decide {
+            connection: one_of(&names.asked, record)?,
+            decision: record.pick(5, [Decision::Accept, Decision::Reset, Decision::Drop]),
+        },
         3 | 4 => Call::Accept(one_of(&names.listeners, record)?),
         5 => Call::CloseListener(one_of(&names.listeners, record)?),
         6 | 7 => {
@@ -263,10 +266,65 @@ fn connection_call(record: &Record, names: &mut Names, family: Family) -> Option
             options: ConnectionOptions {
                 receive_buffer_octets: Some(usize::from(record.half(4))),
                 send_buffer_octets: Some(usize::from(record.half(6))),
-                ..ConnectionOptions::default()
+                ..options(record)
             },
         },
     })
+}
+
+/// OPEN, with text or without.
+fn open(record: &Record, names: &mut Names, family: Family) -> Option<Call> {
+    let open = OpenConnection {
+        remote: (remote(record, family), record.pick(4, [80, 7, 40_000, 0])).into(),
+        local_address: record.bit(5, 0).then_some(host(family, 1)),
+        local_port: record.pick(6, [0, 80, 41_000]),
+        options: options(record),
+    };
+    if !record.bit(5, 1) {
+        return Some(Call::OpenConnection(open));
+    }
+    let octets = usize::from(record.half(7)) % 3_000;
+    if names.written + octets > WRITTEN_OCTETS_MAX {
+        return None;
+    }
+    names.written += octets;
+    Some(Call::OpenFast {
+        open,
+        text: Bytes::from(stream(0, octets)),
+    })
+}
+
+/// OPEN, passive, with all that a listener may do before it answers.
+fn listen(record: &Record, family: Family) -> Listen {
+    Listen {
+        local: local(record, family),
+        backlog: record.pick(7, [None, Some(0), Some(1)]),
+        options: options(record),
+        defer_accept: record.pick(4, [None, None, Some(Duration::from_secs(2))]),
+        admission: record.pick(5, [Admission::Automatic, Admission::Ask]),
+        fast_open: record.pick(6, [0, 0, 1, 8]),
+        ..Listen::default()
+    }
+}
+
+fn options(record: &Record) -> ConnectionOptions {
+    ConnectionOptions {
+        user_timeout_option: record.pick(10, [None, Some(true)]),
+        mss_octets_max: record.pick(11, [None, None, Some(0), Some(88), Some(u16::MAX)]),
+        quick_ack: record.pick(12, [None, Some(true), Some(false)]),
+        cork: record.pick(13, [None, Some(true), Some(false)]),
+        congestion: record.pick(
+            14,
+            [
+                None,
+                Some(CongestionAlgorithm::Reno),
+                Some(CongestionAlgorithm::Cubic),
+                Some(CongestionAlgorithm::Bbr),
+            ],
+        ),
+        ecn: record.pick(8, [None, Some(EcnUse::Ask), Some(EcnUse::Never)]),
+        ..ConnectionOptions::default()
+    }
 }
 
 fn datagram_call(record: &Record, names: &Names, family: Family) -> Option<Call> {
