@@ -5,28 +5,29 @@
 //! tolerance: real machines wake up late. The first difference ends it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sidestep_stack::call::{
-    Accepted, ConnectionId, ConnectionOptions, InterfaceAddress, KeepAlive, Listen, ListenerId,
-    Local, OpenConnection, Release, Route, Shutdown,
+    Accepted, ConnectionId, ConnectionOptions, KeepAlive, Listen, ListenerId, Local,
+    OpenConnection, Release, Shutdown,
 };
 use sidestep_stack::wire::flow::Flow;
-use sidestep_stack::wire::packet::Offload;
 use sidestep_stack::wire::tcp::{TcpFlags, TcpHeader};
 use sidestep_stack::{Call, CallRefused, Event, Instant, Packet, Reply, Stack};
 
 use super::application::{Act, Application};
-use super::compare::{Kind, Origins, Windows, brief, differ};
+use super::compare::{Origins, Windows, brief};
 use super::conversation::{Conversation, Segment};
-use super::report::{Difference, LadderLine, Outcome, Sent};
-use super::rewrite::{Checksums, Numbers, OUR_V4, OUR_V6, THEIR_V4, THEIR_V6, is_right};
+use super::report::{Difference, LadderLine, Outcome};
+use super::rewrite::{Checksums, Numbers};
 use super::{Order, ReplayError, Settings};
 use crate::capture::narrate::{Observed, cause, drain, words};
 use crate::capture::pcapng::Direction;
-use crate::capture::tap::OBSERVATIONS_MAX;
+
+mod judge;
+mod stage;
+
+use stage::{checksums, departures, ends, rounds, shift, stack};
 
 /// So many lines before a difference are shown.
 const LADDER_LINES_MAX: usize = 8;
@@ -94,15 +95,6 @@ struct Player<'a> {
     compared: usize,
     departures: usize,
     ladder: VecDeque<LadderLine>,
-}
-
-/// A round: places of segments.
-#[derive(Clone, Copy, Debug)]
-struct Round {
-    at_nanos: u64,
-    start: usize,
-    departs: usize,
-    end: usize,
 }
 
 impl<'a> Player<'a> {
@@ -428,242 +420,6 @@ impl<'a> Player<'a> {
             packet: Vec::new(),
         })
     }
-
-    /// Matches what the capture sent with what this run sends.
-    fn compare(&mut self) -> Option<Difference> {
-        loop {
-            while let (Some(place), Some(ours)) = (self.awaited.front(), self.pulled.front()) {
-                let captured = self.conversation.segments.get(*place)?;
-                self.begin(captured, &ours.segment.clone());
-                let ours = self.pulled.front()?;
-                let kind = differ(
-                    captured,
-                    &ours.segment,
-                    &self.origins,
-                    self.settings.windows,
-                );
-                if let Some(kind) = kind {
-                    let kind = self.refine(kind, captured);
-                    return Some(self.differs(kind));
-                }
-                let apart = captured.at_nanos.abs_diff(ours.segment.at_nanos);
-                if Duration::from_nanos(apart) > self.settings.tolerance {
-                    return Some(self.differs(Kind::Time));
-                }
-                self.numbers.pair(captured, &ours.segment);
-                self.same();
-            }
-            if self.awaited.is_empty() || !self.wakes_early() {
-                break;
-            }
-        }
-        self.overdue()
-    }
-
-    /// The capture sent something that a timer of this run is about to send, within the tolerance.
-    fn wakes_early(&mut self) -> bool {
-        let Some(due) = self.stack.next_deadline() else {
-            return false;
-        };
-        if due <= self.now || due > self.now + self.settings.tolerance {
-            return false;
-        }
-        self.now = due;
-        self.stack.time_passes(due);
-        let before = self.pulled.len();
-        self.pull(Wanted::AsCaptured);
-        // Timers that send nothing are tried until the next one is too far away.
-        self.pulled.len() > before || self.stack.next_deadline().is_some_and(|next| next > due)
-    }
-
-    /// What should have been matched by now.
-    fn overdue(&mut self) -> Option<Difference> {
-        match self.settings.order {
-            Order::Exact => {
-                if !self.awaited.is_empty() {
-                    return Some(self.differs(Kind::Missing));
-                }
-                self.unexpected()
-            }
-            Order::WithinTolerance => {
-                let tolerance = self.settings.tolerance;
-                let late = |at_nanos: u64| Instant::from_nanos(at_nanos) + tolerance < self.now;
-                let captured = self
-                    .awaited
-                    .front()
-                    .and_then(|it| self.conversation.segments.get(*it));
-                if captured.is_some_and(|it| late(it.at_nanos)) {
-                    return Some(self.differs(Kind::Missing));
-                }
-                let ours = self.pulled.front();
-                if ours.is_some_and(|it| late(it.segment.at_nanos)) {
-                    return Some(self.differs(Kind::Extra));
-                }
-                None
-            }
-        }
-    }
-
-    /// What the stack would send now although the capture does not. What the capture sends as its
-    /// next segment is only late.
-    fn unexpected(&mut self) -> Option<Difference> {
-        let mut fork = self.stack.clone();
-        while fork.next_observation().is_some() {}
-        let Some(packet) = fork.next_packet(self.now) else {
-            // Whoever drove the stack asked until there was nothing more; that has its effects.
-            self.stack = fork;
-            return None;
-        };
-        let ours = Ours {
-            segment: self.segment(&packet.to_vec())?,
-            why: why(&drain(&mut fork)),
-        };
-        let next = self.next_unmatched();
-        if let Some(next) = next {
-            let kind = differ(next, &ours.segment, &self.origins, self.settings.windows);
-            let apart = Duration::from_nanos(next.at_nanos.abs_diff(self.now.as_nanos()));
-            if kind.is_none() && apart <= self.settings.tolerance {
-                return None;
-            }
-        }
-        // The capture may have ended before this was sent.
-        next?;
-        self.pulled.push_back(ours);
-        Some(self.differs(Kind::Extra))
-    }
-
-    /// The next segment of the capture that was sent and that nothing was compared with.
-    fn next_unmatched(&self) -> Option<&'a Segment> {
-        departures(&self.conversation.segments).nth(self.compared)
-    }
-
-    /// A difference in a field may only mean that one side has one segment more.
-    fn refine(&mut self, kind: Kind, captured: &Segment) -> Kind {
-        let windows = self.settings.windows;
-        let same =
-            |then: &Segment, now: &Segment| differ(then, now, &self.origins, windows).is_none();
-        let next = departures(&self.conversation.segments).nth(self.compared + 1);
-        if let (Some(next), Some(ours)) = (next, self.pulled.front())
-            && same(next, &ours.segment)
-        {
-            return Kind::Missing;
-        }
-        let mut fork = self.stack.clone();
-        let packet = fork.next_packet(self.now);
-        let following = match self.pulled.get(1) {
-            Some(ours) => Some(ours.segment.clone()),
-            None => packet.and_then(|it| self.segment(&it.to_vec())),
-        };
-        if following.is_some_and(|it| same(captured, &it)) {
-            return Kind::Extra;
-        }
-        kind
-    }
-
-    /// The numbers that both runs begin with.
-    fn begin(&mut self, captured: &Segment, ours: &Segment) {
-        if captured.has(TcpFlags::SYN) && ours.has(TcpFlags::SYN) {
-            self.origins.captured_iss = captured.header.seq.raw();
-            self.origins.our_iss = ours.header.seq.raw();
-            self.origins.window_shift = ours.header.options.window_scale.unwrap_or(0);
-            self.origins.buffer_octets = self.settings.config.receive_buffer_octets;
-        }
-    }
-
-    /// The first of both are the same: they are done.
-    fn same(&mut self) {
-        if let Some(line) = self.sent_line() {
-            self.note(line);
-        }
-        self.awaited.pop_front();
-        self.pulled.pop_front();
-        self.compared += 1;
-    }
-
-    /// The first of both are not the same, or one of them is not there.
-    fn differs(&mut self, kind: Kind) -> Difference {
-        let mut line = self.sent_line().unwrap_or_default();
-        match kind {
-            Kind::Missing => line.ours = None,
-            Kind::Extra => line.captured = None,
-            _ => {}
-        }
-        let at_nanos = line.at_nanos();
-        line.difference = Some(kind);
-        self.note(line);
-        self.note_rest();
-        Difference {
-            kind,
-            at_nanos,
-            place: self.compared + 1,
-        }
-    }
-
-    /// What comes next in the capture, below the difference.
-    fn note_rest(&mut self) {
-        let rest = departures(&self.conversation.segments).skip(self.compared + 1);
-        for segment in rest.take(2) {
-            let text = brief(segment, self.origins.captured_iss, self.origins.irs);
-            self.ladder.push_back(LadderLine {
-                captured: Some(Sent {
-                    at_nanos: segment.at_nanos,
-                    text,
-                }),
-                ..LadderLine::default()
-            });
-        }
-    }
-
-    fn sent_line(&self) -> Option<LadderLine> {
-        let captured = match self.awaited.front() {
-            Some(place) => self.conversation.segments.get(*place),
-            None => None,
-        };
-        let ours = self.pulled.front();
-        let line = LadderLine {
-            captured: captured.map(|it| Sent {
-                at_nanos: it.at_nanos,
-                text: brief(it, self.origins.captured_iss, self.origins.irs),
-            }),
-            ours: ours.map(|it| Sent {
-                at_nanos: it.segment.at_nanos,
-                text: brief(&it.segment, self.origins.our_iss, self.origins.irs),
-            }),
-            why: ours.map(|it| it.why.clone()),
-            ..LadderLine::default()
-        };
-        (line.captured.is_some() || line.ours.is_some()).then_some(line)
-    }
-
-    fn note(&mut self, line: LadderLine) {
-        if self.ladder.len() == LADDER_LINES_MAX {
-            self.ladder.pop_front();
-        }
-        self.ladder.push_back(line);
-    }
-
-    /// The capture is over: what it sent and nobody else did has to come now.
-    fn at_the_end(&mut self) -> Option<Difference> {
-        if self.awaited.is_empty() {
-            return None;
-        }
-        let until = self.now + self.settings.tolerance;
-        while let Some(due) = self.stack.next_deadline()
-            && due <= until
-            && due > self.now
-        {
-            self.now = due;
-            self.stack.time_passes(due);
-            self.pull(Wanted::All);
-            if let Some(difference) = self.compare() {
-                return Some(difference);
-            }
-        }
-        if self.awaited.is_empty() {
-            return None;
-        }
-        Some(self.differs(Kind::Missing))
-    }
 }
 
 /// How much is pulled.
@@ -684,111 +440,4 @@ fn why(happened: &[Observed]) -> String {
     let told: Vec<String> = happened.iter().filter_map(|(_, it)| words(it)).collect();
     parts.extend(told.into_iter().rev().take(2).rev());
     parts.join("; ")
-}
-
-fn departures(segments: &[Segment]) -> impl Iterator<Item = &Segment> {
-    segments.iter().filter(|it| it.direction == Direction::Out)
-}
-
-/// Our end and the peer's in every run: the ports are those of the capture.
-fn ends(conversation: &Conversation) -> (SocketAddr, SocketAddr) {
-    let (ours, theirs) = match conversation.local {
-        SocketAddr::V4(_) => (OUR_V4.into(), THEIR_V4.into()),
-        SocketAddr::V6(_) => (OUR_V6.into(), THEIR_V6.into()),
-    };
-    (
-        SocketAddr::new(ours, conversation.local.port()),
-        SocketAddr::new(theirs, conversation.remote.port()),
-    )
-}
-
-/// A stack with our address, and the MTU that our SYN spoke of.
-fn stack(conversation: &Conversation, settings: &Settings) -> Result<Stack, CallRefused> {
-    let mut config = settings.config.clone();
-    let headers = if conversation.local.is_ipv4() { 40 } else { 60 };
-    let mss = departures(&conversation.segments).find_map(|it| it.header.options.mss);
-    if let Some(mss) = mss {
-        let least = if conversation.local.is_ipv4() {
-            68
-        } else {
-            1_280
-        };
-        config.mtu_octets = (u64::from(mss) + headers).clamp(least, 65_535);
-    }
-    let mut stack =
-        Stack::new(config, SEED, Offload::default()).map_err(|_| CallRefused::Invalid)?;
-    let (ours, theirs) = ends(conversation);
-    let bits = |address: SocketAddr| if address.is_ipv4() { 24 } else { 64 };
-    let address = InterfaceAddress {
-        address: ours.ip(),
-        prefix_bits: bits(ours),
-    };
-    stack.user_calls(Instant::ZERO, Call::AddAddress(address))?;
-    let route = Route {
-        destination: theirs.ip(),
-        prefix_bits: bits(theirs),
-        source: None,
-    };
-    stack.user_calls(Instant::ZERO, Call::AddRoute(route))?;
-    stack.observe(OBSERVATIONS_MAX);
-    Ok(stack)
-}
-
-/// If no segment that arrived has a right checksum, none of them was finished yet.
-fn checksums(conversation: &Conversation) -> Checksums {
-    let arrived = conversation
-        .segments
-        .iter()
-        .filter(|it| it.direction == Direction::In);
-    let mut right =
-        arrived.map(|it| Flow::of(&it.packet).is_some_and(|flow| is_right(&it.packet, &flow)));
-    if right.any(|it| it) {
-        Checksums::Real
-    } else {
-        Checksums::Offloaded
-    }
-}
-
-/// Rcv.Wind.Shift, if both ends offered scaling.
-fn shift(conversation: &Conversation) -> u8 {
-    let offered = |direction| {
-        conversation
-            .segments
-            .iter()
-            .find(|it| it.has(TcpFlags::SYN) && it.direction == direction)
-            .and_then(|it| it.header.options.window_scale)
-    };
-    match (offered(Direction::Out), offered(Direction::In)) {
-        (Some(ours), Some(_)) => ours.min(14),
-        _ => 0,
-    }
-}
-
-/// What arrived, then what was sent. A capture of our own has all of a turn at one moment; in those
-/// of others each arrival stands for itself.
-fn rounds(segments: &[Segment], order: Order) -> Vec<Round> {
-    let mut rounds: Vec<Round> = Vec::new();
-    for (place, segment) in segments.iter().enumerate() {
-        let arrives = segment.direction == Direction::In;
-        let goes_on = rounds.last().is_some_and(|round| {
-            let is_empty_yet = round.departs == round.end;
-            let joins = !arrives || (is_empty_yet && order == Order::Exact);
-            round.at_nanos == segment.at_nanos && joins
-        });
-        if !goes_on {
-            rounds.push(Round {
-                at_nanos: segment.at_nanos,
-                start: place,
-                departs: place,
-                end: place,
-            });
-        }
-        if let Some(round) = rounds.last_mut() {
-            round.end = place + 1;
-            if arrives {
-                round.departs = place + 1;
-            }
-        }
-    }
-    rounds
 }
