@@ -59,6 +59,7 @@ fn our_syn_is_acked(connection: &mut Connection, segment: &Segment, cx: &mut Con
     let round_trip = connection.snd.in_flight.on_acked(una, nxt, cx.now);
     if let Some(round_trip) = round_trip {
         connection.rtt.on_sample(round_trip);
+        connection.rtt.on_least(round_trip, cx.now);
     }
     connection.snd.window.acknowledge(una);
     connection.timers.stop(Timer::Retransmission);

@@ -90,6 +90,7 @@ fn check_syn(
             let nxt = connection.snd.window.nxt;
             if let Some(round_trip) = connection.snd.in_flight.on_acked(una, nxt, now) {
                 connection.rtt.on_sample(round_trip);
+                connection.rtt.on_least(round_trip, now);
             }
             connection.snd.window.acknowledge(una);
             connection

@@ -69,9 +69,14 @@ impl News {
             History::Original => false,
             // TSecr speaks of what advanced RCV.NXT only: a segment that waits behind a hole is
             // acknowledged with the TSval of one before the hole (RFC 7323 §4.3), and says nothing.
+            // Step 2 has RACK.min_rtt as it is. An eighth of it is left for a probe of the tail, which is
+            // alone and often short: it may be faster than all the full segments before it.
             History::Resent => {
                 (by == By::Ack && is_echo_of_last() == Some(false))
-                    || sample.clock.min_rtt.is_some_and(|least| round_trip < least)
+                    || sample
+                        .clock
+                        .min_rtt
+                        .is_some_and(|least| round_trip < least - least / 8)
             }
         };
         if !is_spurious

@@ -166,6 +166,20 @@ fn rfc8985_3_2_a_lost_tail_is_repaired_by_a_probe_and_not_by_a_timeout() {
 }
 
 #[test]
+fn rfc8985_6_2_a_probe_that_is_faster_than_all_before_it_counts() {
+    // A short last segment takes less time on the wire than the full ones, and waits for none.
+    let mut world = world(Duration::ZERO);
+    let ids = connect(&mut world);
+    transfer(&mut world, ids, 1 << 20);
+    world.delay = Duration::from_micros(19_900);
+    let from = world.with_text[A];
+    world.lose = (from..from + 3).map(|it| (A, it)).collect();
+    let report = transfer(&mut world, ids, 2 * SEGMENT + 100);
+    assert_eq!(report.timeouts, 0, "{report:?}");
+    assert!(report.probes >= 1, "{report:?}");
+}
+
+#[test]
 fn rfc8985_4_any_clock_will_do() {
     for quantum in [Duration::from_micros(1), MS(1), MS(4), MS(15)] {
         let clean = lossy(quantum, []);
