@@ -18,6 +18,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use sidestep::device::tun::TunError;
+use sidestep::error::Errno;
 use sidestep::{OpError, StartError};
 use thiserror::Error;
 
@@ -69,8 +70,11 @@ pub enum RecoveryFailed {
     /// What arrived is not what was sent.
     #[error("{0} octets arrived, or they were others than those that were sent")]
     Content(u64),
-    /// The kernel does not count its timeouts.
-    #[error("/proc/thread-self/net/netstat has no TCPTimeouts")]
+    /// Machine: the kernel does not tell of a connection.
+    #[error("TCP_INFO: {0}")]
+    Info(Errno),
+    /// The kernel does not count its timeouts: Linux does since 6.7.
+    #[error("TCP_INFO of this kernel has no tcpi_total_rto")]
     NoCount,
 }
 

@@ -5,7 +5,6 @@
 //! ms and a queue that is never full. The sender keeps its end open until all has arrived, so that no
 //! FIN tells of a lost tail.
 
-use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
@@ -22,6 +21,7 @@ use sidestep_stack::base::Duration;
 use sidestep_stack::call::{InterfaceAddress, ResolverSettings};
 
 use super::{BurstLoss, Pattern, RecoveryFailed, TRANSFER_OCTETS};
+use crate::drill::backend::kernel::tcp_info_of;
 use crate::link::real_time::{Report, Settings, Side, SideOptions, Stop, join};
 use crate::octets::Hash;
 
@@ -275,7 +275,7 @@ fn send_kernel() -> Result<Told, RecoveryFailed> {
     stream.write_all(&text).map_err(kernel("write"))?;
     stream.read_exact(&mut [0]).map_err(kernel("read"))?;
     let time = began.elapsed();
-    let (timeouts, retransmissions) = kernel_counts()?;
+    let (timeouts, retransmissions) = kernel_counts(&stream)?;
     Ok(Told {
         timeouts,
         retransmissions,
@@ -283,22 +283,11 @@ fn send_kernel() -> Result<Told, RecoveryFailed> {
     })
 }
 
-/// TCPTimeouts and RetransSegs of the namespace that the thread is in: it has one connection.
-fn kernel_counts() -> Result<(u64, u64), RecoveryFailed> {
-    let more = fs::read_to_string("/proc/thread-self/net/netstat")?;
-    let basic = fs::read_to_string("/proc/thread-self/net/snmp")?;
-    let timeouts = counter(&more, "TcpExt:", "TCPTimeouts");
-    let again = counter(&basic, "Tcp:", "RetransSegs");
-    timeouts.zip(again).ok_or(RecoveryFailed::NoCount)
-}
-
-/// The value of `name` in a table of proc(5): a line of names, a line of values.
-pub(super) fn counter(table: &str, group: &str, name: &str) -> Option<u64> {
-    let mut lines = table
-        .lines()
-        .filter(|line| line.split_whitespace().next() == Some(group));
-    let names = lines.next()?.split_whitespace();
-    let mut values = lines.next()?.split_whitespace();
-    let at = names.into_iter().position(|it| it == name)?;
-    values.nth(at)?.parse().ok()
+/// What TCP_INFO says of both.
+fn kernel_counts(stream: &TcpStream) -> Result<(u64, u64), RecoveryFailed> {
+    let info = tcp_info_of(stream.as_fd()).map_err(RecoveryFailed::Info)?;
+    let count = |name| info.get(name).and_then(|it| u64::try_from(it).ok());
+    count("tcpi_total_rto")
+        .zip(count("tcpi_total_retrans"))
+        .ok_or(RecoveryFailed::NoCount)
 }

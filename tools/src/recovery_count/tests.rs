@@ -8,7 +8,6 @@ use sidestep::device::memory::{MemoryOptions, Offload, cable};
 use sidestep::device::{Device as _, OutPacket};
 use sidestep_stack::base::Duration;
 
-use super::run::counter;
 use super::*;
 
 #[test]
@@ -75,14 +74,6 @@ fn only_the_first_transmission_of_the_burst_is_lost() {
         .collect();
     assert_eq!(arrived, wanted);
     assert_eq!(lossy.lost_packets(), 2);
-}
-
-#[test]
-fn a_counter_is_found_by_its_group_and_name() {
-    let table = "TcpExt: A TCPTimeouts B\nTcpExt: 1 22 3\nIpExt: TCPTimeouts\nIpExt: 9\n";
-    assert_eq!(counter(table, "TcpExt:", "TCPTimeouts"), Some(22));
-    assert_eq!(counter(table, "IpExt:", "TCPTimeouts"), Some(9));
-    assert_eq!(counter(table, "TcpExt:", "C"), None);
 }
 
 #[test]
