@@ -117,7 +117,7 @@ fn rfc5737_01_no_text_names_an_address_that_is_somebodys() {
             }
         });
     }
-    assert_eq!(foreign, [String::new(); 0]);
+    assert!(foreign.is_empty(), "{foreign:#?}");
     assert!(documentation > 500, "only {documentation} were found");
 }
 
