@@ -181,8 +181,10 @@ impl Spurious {
             ForwardRto::Off => {}
             ForwardRto::Waits if hint.progress => {
                 let is_partial = variant == Variant::Basic && hint.ack < self.resent_end;
-                // Step 2a: not enough evidence, for all may have been acknowledged late.
-                self.forward = if hint.ack >= self.point || is_partial {
+                // Step 2a: not enough evidence, for all may have been acknowledged late. Where the echo
+                // names the retransmission (RFC 3522 §3.2), the first copy was lost for sure, and new
+                // text would only wait for the timer once more if it is lost as well.
+                self.forward = if hint.ack >= self.point || is_partial || self.echoes_resent(hint) {
                     ForwardRto::Off
                 } else {
                     ForwardRto::Offers
@@ -203,6 +205,15 @@ impl Spurious {
             }
         }
         None
+    }
+
+    /// Whether what is acknowledged is the retransmission, by its timestamp.
+    fn echoes_resent(&self, hint: &Hint) -> bool {
+        let resent_at = self.episode.as_ref().and_then(|it| it.resent_at);
+        match (hint.echoed_at, resent_at) {
+            (Some(echoed), Some(resent)) => echoed.as_millis() >= resent.as_millis(),
+            _ => false,
+        }
     }
 
     /// Steps 3 to 5 of RFC 3522 §3.2: only the first acceptable ACK counts.

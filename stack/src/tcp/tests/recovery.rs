@@ -143,6 +143,17 @@ fn rfc8985_3_4_bursts_in_the_first_flights_are_repaired_if_the_flight_or_its_pro
 }
 
 #[test]
+fn rfc3522_3_2_a_timeout_whose_retransmission_is_echoed_needs_no_second_one_for_new_text() {
+    // Eleven segments, the initial window and its probe, leave nothing but the timer. What is sent
+    // again after it arrives, and shows the rest; new text in its place would be lost once more.
+    for burst in 11..=30 {
+        let report = lossy_once(0..burst);
+        let allowed = 1 + (burst - 11) / 8;
+        assert!(report.timeouts <= allowed, "{burst}: {report:?}");
+    }
+}
+
+#[test]
 fn rfc8985_3_4_bursts_near_the_end_are_repaired_without_a_timeout() {
     // Up to a few segments behind the burst: too few for duplicate ACKs, and no more to send.
     for burst in 1..=30 {
