@@ -148,7 +148,7 @@ fn rfc3522_3_2_a_timeout_whose_retransmission_is_echoed_needs_no_second_one_for_
     // again after it arrives, and shows the rest; new text in its place would be lost once more.
     for burst in 11..=30 {
         let report = lossy_once(0..burst);
-        let allowed = 1 + (burst - 11) / 8;
+        let allowed = 1 + (burst as usize - 11) / 8;
         assert!(report.timeouts <= allowed, "{burst}: {report:?}");
     }
 }
