@@ -60,7 +60,7 @@ enum Command {
     Replay(replay::Arguments),
     Serve(serve::Arguments),
     Resolve(resolve::Arguments),
-    Sim(sim::Arguments),
+    Sim(Box<sim::Arguments>),
     Fuzz(fuzz::Arguments),
 }
 
