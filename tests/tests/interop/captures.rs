@@ -57,6 +57,12 @@ fn write_capture(file: &Path) {
         // Nobody has that port: a datagram, and the error that answers it.
         let socket = ours.dial("udp", &format!("{host}:9")).expect("it opens");
         socket.write(b"anybody?").expect("it is sent");
+        // Without it the network might be gone before the error comes.
+        let refused = socket.read(&mut [0; 8]).expect_err("nobody is there");
+        assert!(
+            refused.to_string().ends_with("connection refused"),
+            "{refused}"
+        );
     }
 }
 
