@@ -20,6 +20,7 @@ in_all_worlds! {
     a_hook_of_a_listener_sees_its_address_and_may_refuse
     several_listeners_share_a_port_if_all_say_so
     incoming_ends_when_the_listener_is_closed
+    who_dials_and_resets_at_once_is_accepted
 }
 
 /// Go's TestClosingListener: a port is free as soon as its listener is closed, even with
@@ -170,6 +171,24 @@ fn several_sockets_share_a_port_if_all_say_so(world: &World) {
     assert_eq!(senders.len(), FLOWS);
     let of_first = senders.values().filter(|owner| **owner == 0).count();
     assert!(of_first > 0 && of_first < FLOWS, "{of_first}");
+}
+
+/// However close together the last of the handshake and the reset come: the kernel keeps it in the
+/// queue, too.
+fn who_dials_and_resets_at_once_is_accepted(world: &World) {
+    let listener = world.listen();
+    for _ in 0..100 {
+        let conn = world.dial(&listener);
+        let dialled_from = conn.local_addr().to_string();
+        conn.set_linger(Some(Duration::ZERO)).unwrap();
+        conn.close().unwrap();
+        listener.set_deadline(PATIENCE).unwrap();
+        let accepted = listener.accept_tcp().unwrap();
+        assert_eq!(accepted.remote_addr().to_string(), dialled_from);
+        accepted.set_deadline(PATIENCE).unwrap();
+        let error = accepted.read(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::ECONNRESET), "{error}");
+    }
 }
 
 fn incoming_ends_when_the_listener_is_closed(world: &World) {

@@ -408,6 +408,9 @@ impl Tcp {
             return;
         };
         connection.handle = Handle::Released;
+        if connection.state == State::Closed {
+            return self.settle(cx, key);
+        }
         let rst = abort::abort(connection, ABORT, cx);
         let (tuple, settings) = (connection.tuple, connection.settings.clone());
         if let Some(rst) = rst {

@@ -466,8 +466,9 @@ impl Tcp {
         }
     }
 
-    /// A connection that nobody accepted yet may leave the queues: it failed, or what it was deferred
-    /// for has come.
+    /// A connection that nobody accepted yet may leave its queue: it failed, or what it was deferred
+    /// for has come. One that failed after its handshake stays in the accept queue, as on a kernel:
+    /// the user accepts it and hears the error.
     pub(super) fn settle_waiting(&mut self, key: Key) {
         let Some(Record::Connection(connection)) = self.records.get_mut(key) else {
             return;
@@ -476,27 +477,26 @@ impl Tcp {
             return;
         };
         let waits = connection.handle;
-        if !matches!(waits, Handle::Waiting | Handle::Deferred) {
-            return;
-        }
-        if connection.state == State::Closed {
-            connection.handle = Handle::Released;
-        } else if waits == Handle::Deferred && is_due(connection) {
-            connection.handle = Handle::Waiting;
-        } else {
-            return;
-        }
+        let is_closed = connection.state == State::Closed;
+        // RFC 9293 §3.10.7.4, second: the user need not hear of a handshake that was reset.
+        let never_opened = connection.fast_open.is_some();
+        connection.handle = match waits {
+            Handle::Waiting if is_closed && never_opened => Handle::Released,
+            Handle::Deferred if is_closed => Handle::Released,
+            Handle::Deferred if is_due(connection) => Handle::Waiting,
+            _ => return,
+        };
         let now_waiting = connection.handle == Handle::Waiting;
         let records = &self.records;
         let Some(listener) = self.listeners.get_mut(id.0) else {
             return;
         };
-        match waits {
-            Handle::Waiting => listener
+        if waits == Handle::Waiting {
+            listener
                 .accept_queue
-                .on_left(|it| is_waiting(records.get(it))),
-            Handle::Deferred => listener.deferred.on_left(|it| is_deferred(records.get(it))),
-            Handle::Held | Handle::Released => return,
+                .on_left(|it| is_waiting(records.get(it)));
+        } else {
+            listener.deferred.on_left(|it| is_deferred(records.get(it)));
         }
         if now_waiting {
             listener.accept_queue.push(key);

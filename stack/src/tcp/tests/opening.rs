@@ -11,7 +11,7 @@ use crate::call::{
     OpenConnection, Release,
 };
 use crate::config::Config;
-use crate::event::{Event, SynArrived};
+use crate::event::{ConnectionError, Event, SynArrived};
 use crate::observe::State;
 use crate::wire::tcp::{TcpFlags, TcpHeader};
 
@@ -249,26 +249,60 @@ fn those_who_say_nothing_keep_nobody_out() {
 }
 
 #[test]
-fn a_connection_that_failed_leaves_the_accept_queue() {
+fn a_connection_that_failed_still_waits_to_be_accepted() {
     let mut world = World::new(1);
     let listener = world.listen_with(B, ConnectionOptions::default(), Some(2));
     let ids: Vec<_> = (0..2)
         .map(|_| world.dial(A, ConnectionOptions::default()))
         .collect();
     world.run_for(MS(50));
+    let locals = ids.iter().map(|id| world.status(A, *id).local);
+    let locals: Vec<_> = locals.collect();
     for id in ids {
-        assert_eq!(world.state(A, id), State::Established);
         release(&mut world, A, id, Release::Abort);
     }
     world.run_for(MS(50));
-    assert_eq!(world.ends[B].tcp.counts().connections, 0);
-    // Their places are free at once.
+    // Both places are taken, as on a kernel.
+    let late = world.dial(A, ConnectionOptions::default());
+    world.run_for(MS(50));
+    assert_eq!(world.state(A, late), State::SynSent);
+    for local in locals {
+        let accepted = world.accept(B, listener).expect("it waits");
+        assert_eq!(accepted.remote, local);
+        assert_eq!(world.state(B, accepted.connection), State::Closed);
+        world.run_for(MS(1));
+        assert!(world.ends[B].events.contains(&Event::Failed {
+            connection: accepted.connection,
+            error: ConnectionError::Reset,
+        }));
+        release(&mut world, B, accepted.connection, Release::Close);
+    }
+    // Now there is room again.
+    world.run_for(MS(3_000));
+    assert_eq!(world.state(A, late), State::Established);
+    let accepted = world.accept(B, listener).expect("accepted");
+    assert_eq!(accepted.remote, world.status(A, late).local);
+    assert!(world.accept(B, listener).is_none());
+    assert_eq!(world.ends[B].tcp.counts().connections, 1);
+}
+
+#[test]
+fn connections_that_failed_in_the_accept_queue_end_with_their_listener() {
+    let mut world = World::new(1);
+    let listener = world.listen(B);
     let a = world.dial(A, ConnectionOptions::default());
     world.run_for(MS(50));
-    assert_eq!(world.state(A, a), State::Established);
-    let accepted = world.accept(B, listener).expect("accepted");
-    assert_eq!(accepted.remote, world.status(A, a).local);
-    assert!(world.accept(B, listener).is_none());
+    release(&mut world, A, a, Release::Abort);
+    world.run_for(MS(50));
+    assert_eq!(world.ends[B].tcp.counts().connections, 1);
+    let sent = world.trace.len();
+    let it = &mut world.ends[B];
+    it.tcp
+        .close_listener(&mut it.around.at(world.now), listener)
+        .unwrap();
+    world.run_for(MS(50));
+    assert_eq!(world.ends[B].tcp.counts().connections, 0);
+    assert_eq!(world.trace.len(), sent, "there is nobody to tell");
 }
 
 #[test]
