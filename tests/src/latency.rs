@@ -2,7 +2,10 @@
 //!
 //! `contract_latency` prints the distributions of `all`; a test of the contract takes the best of
 //! a few trials, which fails only if the wake-up is missing by design. One [`Trial`] is one blocked
-//! call; its thread has the time [`SETTLE`] to reach the call before anything happens to it.
+//! call; its thread has the time [`SETTLE`] to reach the call before anything happens to it. The
+//! promises are about an idle machine, so a [`Watch`] tells the trials apart that fell on one.
+
+pub mod idle;
 
 use std::fmt;
 use std::io;
@@ -17,6 +20,8 @@ use sidestep::{
     Conn, Deadline, Net, NetError, OpError, TCPConn, TCPListener, UDPConn, UnixAddr, future,
 };
 use tokio::runtime::Handle;
+
+use idle::Watch;
 
 /// A blocked call may take so long to be reached.
 pub const SETTLE: Duration = Duration::from_millis(2);
@@ -77,15 +82,16 @@ pub struct Distribution {
 
 impl Distribution {
     /// Of at least one time.
-    fn of(mut times: Vec<Duration>) -> Self {
+    pub fn of(mut times: Vec<Duration>) -> Option<Self> {
         times.sort();
-        let at = |part: usize| times[(times.len() - 1) * part / 100];
-        Self {
+        let last = times.len().checked_sub(1)?;
+        let at = |part: usize| times[last * part / 100];
+        Some(Self {
             min: at(0),
             median: at(50),
             p99: at(99),
             max: at(100),
-        }
+        })
     }
 }
 
@@ -116,48 +122,55 @@ impl Measurement {
         }
     }
 
-    /// Finds out `trials` times, at least once; between them, how late the machine itself wakes a
-    /// thread that sleeps.
+    /// Finds out until `trials` trials, at least one, fell on an idle machine. One that did not is set
+    /// aside; as many of those end it early.
     ///
     /// # Errors
     ///
     /// A call did not return, or not with what it must.
-    pub fn run(&mut self, trials: usize) -> Result<Measured, Box<dyn std::error::Error>> {
-        let mut ours = Vec::new();
-        let mut machine = Vec::new();
-        for _ in 0..trials.max(1) {
-            ours.push((self.trial)()?);
-            machine.push(lateness_of_a_sleep());
+    pub fn run(
+        &mut self,
+        trials: usize,
+        watch: &Watch,
+    ) -> Result<Measured, Box<dyn std::error::Error>> {
+        let trials = trials.max(1);
+        let mut times = Vec::new();
+        let mut set_aside = Vec::new();
+        while times.len() < trials && set_aside.len() <= trials {
+            let time = (self.trial)()?;
+            let returned = Instant::now();
+            if watch.was_idle(returned - time - MARGIN, returned) {
+                times.push(time);
+            } else {
+                set_aside.push(time);
+            }
         }
-        Ok(Measured {
-            ours: Distribution::of(ours),
-            machine: Distribution::of(machine),
-        })
+        Ok(Measured { times, set_aside })
     }
 }
 
-/// What was found out, and how the machine was in the same minute.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// So long before the moment that wakes a call, the machine has to be idle, too.
+const MARGIN: Duration = Duration::from_millis(1);
+
+/// What was found out.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Measured {
-    /// How long the call took to know.
-    pub ours: Distribution,
-    /// How late a thread woke that asked the kernel for nothing but to sleep.
-    pub machine: Distribution,
+    /// How long the call took to know, each time.
+    pub times: Vec<Duration>,
+    /// The same when a watcher of the machine was not woken in time either.
+    pub set_aside: Vec<Duration>,
 }
 
 impl Measured {
-    /// Whether one in a hundred took longer than `limit` beyond what the machine takes to wake
-    /// anybody. On an idle machine of its own the latter is a fraction of a millisecond; where the
-    /// processor is shared with others it is not, and no program can be better.
+    /// Whether one in a hundred took longer than `limit`.
     pub fn is_late(&self, limit: Duration) -> bool {
-        self.ours.p99 > limit + self.machine.p99
+        Distribution::of(self.times.clone()).is_none_or(|times| times.p99 > limit)
     }
-}
 
-fn lateness_of_a_sleep() -> Duration {
-    let until = Instant::now() + AHEAD;
-    thread::sleep(AHEAD);
-    until.elapsed()
+    /// Whether too few trials fell on an idle machine to know.
+    pub const fn was_disturbed(&self) -> bool {
+        self.set_aside.len() > self.times.len()
+    }
 }
 
 /// When a call returned, and how.

@@ -2,15 +2,21 @@
 //! fires within 2 ms of its time, on an idle machine.
 //!
 //! `contract_latency [TRIALS]` (200 unless said) prints a line for each blocked call: how long it
-//! took, in microseconds, at least, half of the time, but for one in a hundred, and at most; then how
-//! late, but for one in a hundred, a thread woke that only slept, in the same minute. A row is `LATE` if
-//! one in a hundred took longer than promised beyond what the machine itself is late. Such a row is
-//! measured twice more, each time printed, and the program ends with 1 unless it was in time both times.
+//! took, in microseconds, at least, half of the time, but for one in a hundred, and at most. Meanwhile
+//! a thread on each processor does nothing but sleep a millisecond at a time: a trial during which one
+//! of them woke a millisecond late did not fall on an idle machine and is set aside; the last two
+//! columns tell how many were, and the longest of them. A row is `LATE` if one in a hundred took longer
+//! than promised, and `DISTURBED` if more trials were set aside than counted. After either the program
+//! ends with 1.
 //! Run it where the right of root is, for the kernel's part needs a network namespace of its own.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use sidestep_tests::latency::{Measurement, Place, Wake, of_local, of_place, of_tasks, runtime};
+use sidestep_tests::latency::idle::Watch;
+use sidestep_tests::latency::{
+    Distribution, Measurement, Place, Wake, of_local, of_place, of_tasks, runtime,
+};
 use sidestep_tools::namespace::enter_own_network;
 
 fn main() -> ExitCode {
@@ -24,6 +30,13 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             println!("FAILED: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let watch = match Watch::begin() {
+        Ok(watch) => watch,
+        Err(error) => {
+            println!("FAILED: the processors cannot be watched: {error}");
             return ExitCode::FAILURE;
         }
     };
@@ -48,12 +61,12 @@ fn main() -> ExitCode {
     };
     println!("{trials} trials each, in microseconds");
     println!(
-        "{:<10} {:<22} {:>9} {:>9} {:>9} {:>9} {:>11}",
-        "wake-up", "of a blocked", "min", "median", "p99", "max", "sleep p99"
+        "{:<10} {:<22} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9}",
+        "wake-up", "of a blocked", "min", "median", "p99", "max", "set aside", "max"
     );
     let mut kept = true;
     for measurement in &mut all {
-        kept &= print(measurement, trials);
+        kept &= print(measurement, trials, &watch);
     }
     if kept {
         ExitCode::SUCCESS
@@ -62,36 +75,35 @@ fn main() -> ExitCode {
     }
 }
 
-/// A row that was late must be in time so often in a row after it: the machine may have been busy for a
-/// moment with something else, but a call that is late by design is late again.
-const MEASURED_AGAIN: u32 = 2;
-
-/// Measures and prints, again if it was late; true if what is promised was seen.
-fn print(measurement: &mut Measurement, trials: usize) -> bool {
-    print_once(measurement, trials) || (0..MEASURED_AGAIN).all(|_| print_once(measurement, trials))
-}
-
-/// Measures and prints; true if it was in time.
-fn print_once(measurement: &mut Measurement, trials: usize) -> bool {
+/// Measures and prints; true if what is promised was seen.
+fn print(measurement: &mut Measurement, trials: usize, watch: &Watch) -> bool {
     let wake = match measurement.wake {
         Wake::Close => "close",
         Wake::Deadline => "deadline",
     };
-    match measurement.run(trials) {
-        Ok(measured) => {
-            let late = measured.is_late(measurement.wake.limit());
-            let verdict = if late { "  LATE" } else { "" };
-            println!(
-                "{wake:<10} {:<22} {} {:>11.1}{verdict}",
-                measurement.name,
-                measured.ours,
-                measured.machine.p99.as_secs_f64() * 1e6
-            );
-            !late
-        }
+    let name = measurement.name.clone();
+    let measured = match measurement.run(trials, watch) {
+        Ok(measured) => measured,
         Err(error) => {
-            println!("{wake:<10} {:<22} FAILED: {error}", measurement.name);
-            false
+            println!("{wake:<10} {name:<22} FAILED: {error}");
+            return false;
         }
+    };
+    let late = measured.is_late(measurement.wake.limit());
+    let set_aside = measured.set_aside.len();
+    let longest = measured.set_aside.iter().max().unwrap_or(&Duration::ZERO);
+    let longest = longest.as_secs_f64() * 1e6;
+    let times = Distribution::of(measured.times.clone());
+    match times {
+        Some(times) => print!("{wake:<10} {name:<22} {times}"),
+        None => print!("{wake:<10} {name:<22} {:>39}", "never on an idle machine"),
     }
+    let disturbed = measured.was_disturbed();
+    let verdict = match (late, disturbed) {
+        (true, _) => "  LATE",
+        (false, true) => "  DISTURBED",
+        (false, false) => "",
+    };
+    println!(" {set_aside:>10} {longest:>9.1}{verdict}");
+    !(late || disturbed)
 }
