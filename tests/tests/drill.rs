@@ -180,7 +180,7 @@ fn every_script_holds_on_the_kernel_but_for_the_exceptions() {
     let played = play(Backend::Kernel, &settings, JOBS_IN_REAL_TIME);
     // A host may refuse one setting, such as an algorithm that its administrator does not allow.
     for (name, why) in &played.not_run {
-        println!("SKIPPED on the kernel: {name}: {why}");
+        println!("SKIPPED: {name} on the kernel: {why}");
     }
     exactly(&played, "kernel-exceptions.tsv", Backend::Kernel, &settings);
 }

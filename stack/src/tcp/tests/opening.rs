@@ -287,6 +287,21 @@ fn a_connection_that_failed_still_waits_to_be_accepted() {
 }
 
 #[test]
+fn the_handshake_is_the_first_round_trip_of_both_ends() {
+    let mut world = World::new(1);
+    let (a, b) = world.connect();
+    let round_trip = Some(2 * world.delay);
+    for (end, id) in [(A, a), (B, b)] {
+        let status = world.status(end, id);
+        assert_eq!(status.srtt, round_trip);
+        assert_eq!(
+            status.min_rtt, round_trip,
+            "RACK has it from the first text on"
+        );
+    }
+}
+
+#[test]
 fn connections_that_failed_in_the_accept_queue_end_with_their_listener() {
     let mut world = World::new(1);
     let listener = world.listen(B);

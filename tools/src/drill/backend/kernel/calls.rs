@@ -41,9 +41,10 @@ fn keep(sockets: &Sockets, socket: OwnedFd) -> Outcome {
     Outcome::of(fd.into())
 }
 
-/// Makes the call, and waits as long as it does.
-pub(super) fn carry_out(sockets: &Sockets, call: Syscall) -> Outcome {
-    try_carry_out(sockets, call).unwrap_or_else(Outcome::failed)
+/// Makes the call, and waits as long as it does. A stream socket begins with `congestion`, if there is
+/// one.
+pub(super) fn carry_out(sockets: &Sockets, congestion: Option<&str>, call: Syscall) -> Outcome {
+    try_carry_out(sockets, congestion, call).unwrap_or_else(Outcome::failed)
 }
 
 fn flags_of(blocking: Blocking) -> SocketFlags {
@@ -53,7 +54,11 @@ fn flags_of(blocking: Blocking) -> SocketFlags {
     }
 }
 
-fn try_carry_out(sockets: &Sockets, call: Syscall) -> Result<Outcome, Errno> {
+fn try_carry_out(
+    sockets: &Sockets,
+    congestion: Option<&str>,
+    call: Syscall,
+) -> Result<Outcome, Errno> {
     match call {
         Syscall::Socket {
             family,
@@ -69,6 +74,9 @@ fn try_carry_out(sockets: &Sockets, call: Syscall) -> Result<Outcome, Errno> {
                 SocketKind::Datagram => SocketType::DGRAM,
             };
             let socket = rustix::net::socket_with(family, kind, flags_of(blocking), None)?;
+            if let (SocketType::STREAM, Some(congestion)) = (kind, congestion) {
+                rustix::net::sockopt::set_tcp_congestion(&socket, congestion)?;
+            }
             Ok(keep(sockets, socket))
         }
         Syscall::Bind { fd, address } => {

@@ -42,6 +42,10 @@ const TX_QUEUE_PACKETS: u32 = 4_096;
 /// Packets that are read at one time.
 const BATCH_MAX: usize = 64;
 
+/// A namespace may not choose an algorithm that the host does not allow everybody; who administers the
+/// namespace may choose it for each socket.
+const CONGESTION_CONTROL: &str = "net.ipv4.tcp_congestion_control";
+
 /// How long a call that does not block may take on a machine that is busy elsewhere.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -117,8 +121,15 @@ impl KernelHost {
     ///
     /// The TUN cannot be made, or a setting does not exist.
     pub fn new(plan: &Plan) -> Result<Self, HostError> {
+        let mut congestion = None;
         for (name, value) in &plan.sysctls {
-            set(name, value)?;
+            match set(name, value) {
+                Err(HostError::Failed {
+                    errno: Errno::EPERM,
+                    ..
+                }) if name == CONGESTION_CONTROL => congestion = Some(value.clone()),
+                outcome => outcome?,
+            }
         }
         let everybody = match plan.address.address {
             IpAddr::V4(_) => IpAddr::from([0_u8; 4]),
@@ -142,7 +153,9 @@ impl KernelHost {
         let sockets: Sockets = Arc::new(Mutex::new(BTreeMap::new()));
         let clock = RealTime::start();
         let theirs = Arc::clone(&sockets);
-        let worker = Worker::start(clock, move |call| calls::carry_out(&theirs, call))?;
+        let worker = Worker::start(clock, move |call| {
+            calls::carry_out(&theirs, congestion.as_deref(), call)
+        })?;
         Ok(Self {
             tun,
             clock,
