@@ -87,14 +87,18 @@ impl Raw {
     ///
     /// # Errors
     ///
-    /// `LimitReached`; `Invalid` for TCP and UDP, which have sockets of their own.
+    /// `LimitReached`; `Invalid` for TCP and UDP, which have sockets of their own, and for 0, which
+    /// only ever begins a chain of IPv6 headers (RFC 8200 §4.3).
     pub fn open(
         &mut self,
         config: &Config,
         local: Local,
         protocol: Protocol,
     ) -> Result<RawId, CallRefused> {
-        if matches!(protocol, Protocol::TCP | Protocol::UDP) {
+        if matches!(
+            protocol,
+            Protocol::TCP | Protocol::UDP | Protocol::HOP_BY_HOP
+        ) {
             return Err(CallRefused::Invalid);
         }
         if self.sockets.len() as u64 >= config.raw_sockets_max {

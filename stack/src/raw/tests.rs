@@ -90,9 +90,9 @@ fn a_full_queue_counts_what_it_loses_and_goes_with_its_socket() {
 }
 
 #[test]
-fn tcp_and_udp_have_sockets_of_their_own() {
+fn there_are_no_raw_sockets_for_tcp_udp_and_hop_by_hop_options() {
     let mut raw = Raw::new();
-    for protocol in [Protocol::TCP, Protocol::UDP] {
+    for protocol in [Protocol::TCP, Protocol::UDP, Protocol::HOP_BY_HOP] {
         let refused = raw.open(&Config::default(), Local::default(), protocol);
         assert_eq!(refused, Err(CallRefused::Invalid));
     }

@@ -161,16 +161,10 @@ impl RttEstimator {
         // that is. RTTVAR alone is next to nothing after a flight whose every segment was measured.
         let least = nanos(millis(u64::from(self.min_ms)));
         let variance = estimate.rttvar.saturating_mul(4);
-        let margin = if least < RFC_LEAST_NANOS {
-            variance.max(least)
+        let rto = if least < RFC_LEAST_NANOS {
+            estimate.srtt.saturating_add(variance.max(least))
         } else {
-            variance
-        };
-        let rto = estimate.srtt.saturating_add(margin);
-        let rto = if rto < least {
-            least.saturating_add(estimate.srtt)
-        } else {
-            rto
+            estimate.srtt.saturating_add(variance).max(least)
         };
         self.base = rto.min(nanos(self.max()));
         self.backoffs = 0;
