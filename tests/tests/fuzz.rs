@@ -108,6 +108,24 @@ fn what_was_found_once_is_not_found_again() {
             "00000000000000000000000000000000 cb8300e4350000000000000000000000 \
              0beb00be00d100008b0000de00000000",
         ),
+        // A raw socket of protocol 0 spoke IPv6, where that number begins the options of every hop.
+        (
+            Target::Stack,
+            "00000000000000000000000000000000 de23007c430000000000000000000000 \
+             79b30056001d0000ae000000000000c9",
+        ),
+        // The model of RTO had an older rule for a least one below a second.
+        (
+            Target::Arithmetic,
+            "00130000000000000000000000000000 00000000000071000000000000000000",
+        ),
+        // The judge did not look at repeated segments, one of which opened the window.
+        (
+            Target::TcpSocket,
+            "00000000000000000000000000000000 d9910000000000000089000000000000 \
+             0000000f000000000000000000000000 5f0d0000000000000000000000000000 \
+             3d470000000000000000000000000000",
+        ),
     ];
     for (target, text) in found {
         let input = report::from_hex(text).expect("hexadecimal");

@@ -1,5 +1,7 @@
 //! Each example does what it is for: other libraries over Sidestep, with real peers.
 
+#![allow(clippy::expect_used)]
+
 use std::process::Command;
 
 /// Runs an example; what it says last is what it saw.

@@ -18,6 +18,7 @@ use crate::fuzz::snapshot::{Profile, Snapshot};
 use crate::fuzz::trace::Trace;
 use crate::fuzz::watch::{Reads, Watch, check_status};
 use crate::packet::craft::{Ip, Segment, flags, icmp, icmp_protocol, option};
+use crate::packet::seen::Seen;
 
 /// Text that one input may write.
 const WRITTEN_OCTETS_MAX: usize = 200_000;
@@ -133,13 +134,26 @@ impl Run {
     }
 
     fn arrives(&mut self, segment: &Segment, outcome: &mut Outcome) {
+        self.watched_arrives(segment, segment.packet(), outcome);
+    }
+
+    /// A packet that arrived before: what it acknowledged too early may have been sent by now.
+    fn arrives_again(&mut self, packet: Vec<u8>, outcome: &mut Outcome) {
+        let seen = Seen::try_read(&packet).ok();
+        match seen.as_ref().and_then(Seen::tcp) {
+            Some(segment) => self.watched_arrives(segment, packet, outcome),
+            None => self.snapshot.rig.arrives(outcome, &packet),
+        }
+    }
+
+    fn watched_arrives(&mut self, segment: &Segment, packet: Vec<u8>, outcome: &mut Outcome) {
         let expected = match (self.standing(), &mut self.watch) {
             (Some((name, status)), Some(watch)) if watch.is_of(name) => {
                 Some(watch.arrives(segment, &status))
             }
             _ => None,
         };
-        self.last = segment.packet();
+        self.last = packet;
         self.snapshot.rig.arrives(outcome, &self.last);
         if let (Some(expected), Some(watch), Some((name, after))) =
             (expected, &self.watch, self.standing())
@@ -374,7 +388,7 @@ impl Run {
         if record.bit(1, 0) {
             let last = self.last.clone();
             for _ in 0..1 + record.byte(2) % 4 {
-                self.snapshot.rig.arrives(outcome, &last);
+                self.arrives_again(last.clone(), outcome);
             }
             return;
         }
