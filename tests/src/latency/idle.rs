@@ -41,7 +41,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// The kernel does not say which processors there are, or binds no thread to one.
+    /// The kernel does not say which processors there are.
     pub fn begin() -> io::Result<Self> {
         let allowed = sched_getaffinity(None)?;
         let over = Arc::new(AtomicBool::new(false));
@@ -62,10 +62,9 @@ impl Watch {
             watch.threads.push(thread::spawn(move || {
                 let mut only = CpuSet::new();
                 only.set(number);
-                // A processor that was taken away is not watched.
-                if sched_setaffinity(None, &only).is_ok() {
-                    processor.watch(&over);
-                }
+                // Whose processor was taken away watches wherever it is: `was_idle` waits for all.
+                let _ = sched_setaffinity(None, &only);
+                processor.watch(&over);
             }));
         }
         Ok(watch)

@@ -120,6 +120,7 @@ fn round_trip(
     );
     let least = u128::from(config.rto_min_ms) * 1_000_000;
     let most = u128::from(config.rto_max_ms) * 1_000_000;
+    // §2.4 rounds up to one second; a shorter least one of ours comes on top of the round trip.
     let rto = if least < 1_000_000_000 {
         srtt + least.max(4 * rttvar)
     } else {
